@@ -1,0 +1,104 @@
+/**
+ * Writes `src/gen/strict.ts`: the table and the TypeScript shape of every message that the .proto files mark strict.
+ * Runs after `buf generate`, on the descriptors that it made. Run: `pnpm --filter @mystranet/schemas generate`.
+ */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { type DescField, type DescFile, type DescMessage, getOption, ScalarType } from '@bufbuild/protobuf'
+import * as option from '../src/gen/weave/codec/v1/options_pb.js'
+import { file_weave_control_v1_key_event } from '../src/gen/weave/control/v1/key_event_pb.js'
+import { file_weave_control_v1_routing_table } from '../src/gen/weave/control/v1/routing_table_pb.js'
+import { file_weave_log_v1_receipt } from '../src/gen/weave/log/v1/receipt_pb.js'
+import { file_weave_model_v1_statement } from '../src/gen/weave/model/v1/statement_pb.js'
+import { file_weave_packet_v1_content } from '../src/gen/weave/packet/v1/content_pb.js'
+import { file_weave_packet_v1_packet } from '../src/gen/weave/packet/v1/packet_pb.js'
+import { file_weave_packet_v1_saved_answer } from '../src/gen/weave/packet/v1/saved_answer_pb.js'
+import { file_weave_packet_v1_stream } from '../src/gen/weave/packet/v1/stream_pb.js'
+
+const FILES: readonly DescFile[] = [
+  file_weave_packet_v1_packet,
+  file_weave_packet_v1_content,
+  file_weave_packet_v1_stream,
+  file_weave_log_v1_receipt,
+  file_weave_control_v1_key_event,
+  file_weave_control_v1_routing_table,
+  file_weave_model_v1_statement,
+  file_weave_packet_v1_saved_answer,
+]
+
+const SCALARS = new Map<ScalarType, string>([
+  [ScalarType.UINT32, 'u32'],
+  [ScalarType.UINT64, 'u64'],
+  [ScalarType.BOOL, 'bool'],
+  [ScalarType.STRING, 'string'],
+  [ScalarType.BYTES, 'bytes'],
+])
+const SHAPES: Record<string, string> = {
+  u32: 'number',
+  ms: 'number',
+  u64: 'bigint',
+  bool: 'boolean',
+  string: 'string',
+  bytes: 'Uint8Array',
+}
+
+function typeOf(field: DescField): string {
+  if (field.fieldKind === 'map') throw new Error(`${field}: a strict message has no maps`)
+  const kind = field.fieldKind === 'list' ? field.listKind : field.fieldKind
+  if (kind === 'message') return 'message'
+  if (kind === 'enum') return 'u32'
+  const scalar = field.scalar === undefined ? undefined : SCALARS.get(field.scalar)
+  if (scalar === undefined) throw new Error(`${field}: a strict message has no such number type`)
+  return scalar === 'u64' && field.name.endsWith('_ms') ? 'ms' : scalar
+}
+
+function shapeOf(field: DescField): string {
+  const type = typeOf(field)
+  const each = type === 'message' ? (field.message as DescMessage).name : (SHAPES[type] as string)
+  return field.fieldKind === 'list' ? `readonly ${each}[]` : each
+}
+
+function propertiesOf(field: DescField): string[] {
+  const type = typeOf(field)
+  const properties = [`no: ${field.number}`, `name: '${field.localName}'`, `type: '${type}'`]
+  if (getOption(field, option.required)) properties.push('required: true')
+  if (field.fieldKind === 'list') properties.push('repeated: true')
+  if (field.proto.proto3Optional) properties.push('explicit: true')
+  if (field.oneof && !field.proto.proto3Optional) properties.push(`oneof: '${field.oneof.name}'`)
+  const numbers = [
+    ['length', getOption(field, option.length)],
+    ['maxBytes', getOption(field, option.max_bytes)],
+    ['maxItems', getOption(field, option.max_items)],
+  ] as const
+  for (const [name, value] of numbers) if (value) properties.push(`${name}: ${value}`)
+  if (type === 'message') properties.push(`message: () => ${(field.message as DescMessage).name}`)
+  return properties
+}
+
+function sourceOf(message: DescMessage): string {
+  const members = message.fields.map((field) => {
+    const required = field.fieldKind === 'list' || getOption(field, option.required)
+    const shape = shapeOf(field)
+    return `  readonly ${field.localName}${required ? '' : '?'}: ${shape}${required ? '' : ' | undefined'}`
+  })
+  const fields = message.fields.map((field) => `  { ${propertiesOf(field).join(', ')} },`)
+  return [
+    `/** \`${message.typeName}\` */`,
+    `export interface ${message.name} {`,
+    ...members,
+    '}',
+    `export const ${message.name}: Table<${message.name}> = /* @__PURE__ */ table('${message.typeName}', [`,
+    ...fields,
+    '])',
+  ].join('\n')
+}
+
+const messages = FILES.flatMap((file) => file.messages).filter((message) => getOption(message, option.strict))
+const source = [
+  '// Generated from proto/ by generate/strict-tables.ts. Do not edit.',
+  "import { type Table, table } from '../strict.ts'",
+  '',
+  messages.map(sourceOf).join('\n\n'),
+  '',
+].join('\n')
+await mkdir('src/gen', { recursive: true })
+await writeFile('src/gen/strict.ts', source)
