@@ -1,6 +1,10 @@
 import { EngineError, type EngineEvent, type Generation } from './engine.ts'
 
-const CANARY: Generation = { messages: [{ role: 'user', content: 'canary' }], sampling: { maxTokens: 1 }, label: 'canary' }
+const CANARY: Generation = {
+  messages: [{ role: 'user', content: 'canary' }],
+  sampling: { maxTokens: 1 },
+  label: 'canary',
+}
 
 /**
  * One token through the same door as every request, so that it fails when they would.

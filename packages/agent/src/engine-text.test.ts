@@ -10,7 +10,10 @@ const play = (pieces: readonly string[], stops: readonly string[] = []) => {
 
 /** `text` cut at any UTF-16 unit, also inside a character. */
 const divided = fc
-  .tuple(fc.string({ unit: fc.constantFrom('a', 'b', 'c', '😀', 'é'), maxLength: 40 }), fc.array(fc.nat(3), { maxLength: 40 }))
+  .tuple(
+    fc.string({ unit: fc.constantFrom('a', 'b', 'c', '😀', 'é'), maxLength: 40 }),
+    fc.array(fc.nat(3), { maxLength: 40 }),
+  )
   .map(([text, sizes]) => {
     const pieces: string[] = []
     let at = 0
@@ -18,7 +21,9 @@ const divided = fc
     return { text, pieces: [...pieces, text.slice(at)] }
   })
 
-const stopLists = fc.array(fc.string({ unit: fc.constantFrom('a', 'b', '😀'), minLength: 1, maxLength: 4 }), { maxLength: 3 })
+const stopLists = fc.array(fc.string({ unit: fc.constantFrom('a', 'b', '😀'), minLength: 1, maxLength: 4 }), {
+  maxLength: 3,
+})
 
 it('loses nothing and never splits a character', () => {
   fc.assert(

@@ -150,7 +150,10 @@ const wanted: { readonly [P in SamplingParameter]: readonly [(value: unknown) =>
   topP: [(value) => isNumber(value) && value > 0 && value <= 1, 'above 0, at most 1'],
   maxTokens: [(value) => Number.isSafeInteger(value) && (value as number) >= 1, 'a whole number from 1'],
   stop: [isStopList, `at most ${MAX_STOP_STRINGS} strings of 1 to ${MAX_STOP_CHARS} characters`],
-  seed: [(value) => Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 32, 'an unsigned 32-bit integer'],
+  seed: [
+    (value) => Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 32,
+    'an unsigned 32-bit integer',
+  ],
 }
 
 /**
@@ -163,7 +166,10 @@ export function checkSampling(sampling: Sampling, supported: ReadonlySet<Samplin
     if (value === undefined) continue
     if (!supported.has(name as SamplingParameter)) {
       const list = [...supported].join(', ') || 'none'
-      throw new EngineError('PARAMETER_UNSUPPORTED', `Cannot sample with ${name}: not supported here, wanted one of ${list}`)
+      throw new EngineError(
+        'PARAMETER_UNSUPPORTED',
+        `Cannot sample with ${name}: not supported here, wanted one of ${list}`,
+      )
     }
     const [fits, range] = wanted[name as SamplingParameter]
     if (!fits(value)) {

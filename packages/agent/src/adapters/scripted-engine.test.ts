@@ -2,8 +2,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import type { Generation } from '../engine.ts'
 import { collect, describeEngine, failureOf } from '../engine.contract.ts'
+import type { Generation } from '../engine.ts'
 import { scriptedEngine } from './scripted-engine.ts'
 
 const ask = (content: string, label?: string): Generation => ({

@@ -82,7 +82,10 @@ export function scriptedEngine(options: ScriptedEngineOptions): Engine {
     checkSampling(request.sampling, description.supported)
     const promptTokens = countWords(request)
     checkContext(promptTokens, request.sampling.maxTokens ?? 1, description.contextTokens)
-    const limit = Math.min(request.sampling.maxTokens ?? Number.POSITIVE_INFINITY, description.contextTokens - promptTokens)
+    const limit = Math.min(
+      request.sampling.maxTokens ?? Number.POSITIVE_INFINITY,
+      description.contextTokens - promptTokens,
+    )
     const slot = await slots.acquire(signal)
     let outcome = 'cancelled'
     const stop = AbortSignal.any([signal, closing.signal])
