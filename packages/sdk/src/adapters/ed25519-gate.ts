@@ -1,0 +1,63 @@
+/**
+ * The part of the Ed25519 verdict on which libraries disagree, decided here once for all back ends.
+ *
+ * Implementations differ about `S ≥ L`, about encodings of `y ≥ p`, and about points of small order, where the
+ * cofactored and the cofactorless equation part ways. What passes here is judged alike by every cofactorless back end:
+ * `A` and `R` are canonical, so comparing encodings and comparing points is the same thing. About 0.05 µs.
+ *
+ * @module
+ */
+
+/** Order of the base point, little-endian. */
+const L = Uint8Array.from([
+  0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0x10,
+])
+
+/** The two y-coordinates of order 8, sign bit cleared. Their first bytes differ from each other and from 0, 1, p − 1. */
+const ORDER_8 = [
+  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+].map((hex) => Uint8Array.from(hex.match(/../g)!, (byte) => Number.parseInt(byte, 16)))
+
+/** Whether a signature and a key may be handed to a back end. `false` is the final verdict; `true` is not yet one. */
+export function passesEd25519Gate(publicKey: Uint8Array, signature: Uint8Array): boolean {
+  return (
+    publicKey.length === 32 &&
+    signature.length === 64 &&
+    isBelowOrder(signature) &&
+    isUsefulPoint(publicKey) &&
+    isUsefulPoint(signature)
+  )
+}
+
+/** S, the upper half of a signature, is below L. Both are public: no need for constant time. */
+function isBelowOrder(signature: Uint8Array): boolean {
+  for (let at = 31; at >= 0; at--) {
+    const difference = signature[32 + at]! - L[at]!
+    if (difference !== 0) return difference < 0
+  }
+  return false
+}
+
+/** The first 32 bytes encode a `y < p` that belongs to no point of order 1, 2, 4 or 8. */
+function isUsefulPoint(bytes: Uint8Array): boolean {
+  const first = bytes[0]!
+  const top = bytes[31]! & 0x7f
+  // 0 and 1: order 4 and the identity.
+  if (first <= 1 && top === 0) return !isFilled(bytes, 0)
+  // p − 1 = 0xec ff … 7f has order 2, and p … 2^255 − 1 are second encodings of 0 … 18.
+  if (first >= 0xec && top === 0x7f) return !isFilled(bytes, 0xff)
+  for (const small of ORDER_8) if (first === small[0] && top === small[31]) return !agreesWithin(bytes, small)
+  return true
+}
+
+function isFilled(bytes: Uint8Array, value: number): boolean {
+  for (let at = 1; at < 31; at++) if (bytes[at] !== value) return false
+  return true
+}
+
+function agreesWithin(bytes: Uint8Array, other: Uint8Array): boolean {
+  for (let at = 1; at < 31; at++) if (bytes[at] !== other[at]) return false
+  return true
+}

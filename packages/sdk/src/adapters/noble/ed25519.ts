@@ -1,0 +1,72 @@
+/**
+ * Ed25519 in JavaScript, with the verdict of the native back ends: the library's own `verify` multiplies by the
+ * cofactor and so accepts more than they do. About 0.8 ms a verification.
+ *
+ * @module
+ */
+import * as ed from '@noble/ed25519'
+import { sha512 } from '@noble/hashes/sha2.js'
+import { type Bytes, equalBytes, toHex } from '../../bytes.ts'
+import { boundedCache } from '../bounded-cache.ts'
+import { passesEd25519Gate } from '../ed25519-gate.ts'
+import { assertKeySize } from '../hkdf.ts'
+import type { Ed25519Key } from '../primitives.ts'
+
+const { BASE, ZERO } = ed.Point
+const ORDER = ed.Point.CURVE().n
+const WINDOW_BITS = 4
+
+/** Multiples 0 … 15 of −A. */
+type Table = readonly ed.Point[]
+const tables = boundedCache<Table>(64)
+
+/** Same verdict as `Primitives.verifyEd25519`, always synchronous. */
+export function verifyEd25519(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+  if (!passesEd25519Gate(publicKey, signature)) return false
+  const table = tableOf(publicKey)
+  if (table === undefined) return false
+  const R = signature.subarray(0, 32)
+  const S = numberOf(signature.subarray(32))
+  const k = numberOf(sha512.create().update(R).update(publicKey).update(message).digest()) % ORDER
+  // [S]B − [k]A, compared as an encoding with the R that was received: R itself is never decoded.
+  return equalBytes(BASE.multiply(S, false).add(multiply(table, k)).toBytes(), R)
+}
+
+function tableOf(publicKey: Uint8Array): Table | undefined {
+  const known = tables.get(publicKey)
+  if (known !== undefined) return known
+  let minusA: ed.Point
+  try {
+    minusA = ed.Point.fromBytes(publicKey).negate()
+  } catch {
+    return undefined // not on the curve
+  }
+  const table = [ZERO]
+  for (let i = 1; i < 1 << WINDOW_BITS; i++) table.push(table[i - 1]!.add(minusA))
+  tables.set(publicKey, table)
+  return table
+}
+
+/** Variable time: everything in a verification is public. */
+function multiply(table: Table, scalar: bigint): ed.Point {
+  let sum = ZERO
+  for (const digit of scalar.toString(16)) {
+    for (let bit = 0; bit < WINDOW_BITS; bit++) sum = sum.double()
+    const index = Number.parseInt(digit, 16)
+    if (index !== 0) sum = sum.add(table[index]!)
+  }
+  return sum
+}
+
+const numberOf = (littleEndian: Uint8Array): bigint => BigInt(`0x${toHex(littleEndian.slice().reverse())}`)
+
+/** `Primitives.createEd25519Key`, synchronous. */
+export function createEd25519Key(seed: Uint8Array): Ed25519Key & { sign(message: Uint8Array): Bytes } {
+  assertKeySize('an Ed25519 seed', seed)
+  ed.hashes.sha512 ??= sha512 as NonNullable<typeof ed.hashes.sha512>
+  const secret = seed.slice()
+  return {
+    publicKey: ed.getPublicKey(secret) as Bytes,
+    sign: (message) => ed.sign(message, secret) as Bytes,
+  }
+}
