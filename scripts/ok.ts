@@ -52,9 +52,17 @@ const STEPS: readonly Step[] = [
   { name: 'generated', about: 'generated code leaves no diff', run: () => generatedDiff(ROOT, command) },
   { name: 'proto', about: 'buf lint', run: () => command('buf', 'lint', 'packages/schemas') },
   { name: 'breaking', about: 'buf breaking against the baseline', run: () => breakingAgainst(ROOT, command) },
-  { name: 'types', about: 'TypeScript 7, every package', run: () => command('turbo', 'run', 'types', 'types:root', '--output-logs=errors-only') },
+  {
+    name: 'types',
+    about: 'TypeScript 7, every package',
+    run: () => command('turbo', 'run', 'types', 'types:root', '--output-logs=errors-only'),
+  },
   { name: 'unused', about: 'unused files, exports and dependencies', run: () => command('knip') },
-  { name: 'build', about: 'every package to dist', run: () => command('turbo', 'run', 'build', '--output-logs=errors-only') },
+  {
+    name: 'build',
+    about: 'every package to dist',
+    run: () => command('turbo', 'run', 'build', '--output-logs=errors-only'),
+  },
   { name: 'unit', about: 'the tests beside the sources, import rules among them', run: vitest('unit') },
   { name: 'packaging', about: 'what a user of the packed tarballs gets', run: vitest('packaging') },
 ]

@@ -141,6 +141,9 @@ const become = (node, argv, env) => {
       if (!(terminal && signal === 'SIGINT')) child.kill(signal)
     })
   }
+  // npm that is told to end ends without a word to us: when our parent is gone, what it was told is for us.
+  const parent = process.ppid
+  setInterval(() => process.ppid !== parent && child.kill('SIGTERM'), 500).unref()
   child.on('error', (error) => fail(`Cannot start ${node}: ${error.message}`))
   child.on('exit', (code, signal) => process.exit(signal === null ? code : 128 + constants.signals[signal]))
 }

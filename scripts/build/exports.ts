@@ -4,6 +4,7 @@ export interface Manifest {
   readonly version: string
   readonly private?: boolean
   readonly exports?: ExportNode
+  readonly imports?: ExportNode
   readonly bin?: string | Readonly<Record<string, string>>
   readonly scripts?: Readonly<Record<string, string>>
 }
@@ -29,11 +30,12 @@ export const sourceOf = (target: string): string =>
   target.replace(/^\.\/dist\//, './src/').replace(/\.d\.ts$|\.js$/, '.ts')
 
 /**
- * What the build must compile for the package to keep the promises of its `exports` and `bin`:
+ * What the build must compile for the package to keep the promises of its `exports`, `imports` and `bin`:
  * entry name under dist (without its ending) → source file. Conditions may nest in any order.
  */
 export const entriesOf = (manifest: Manifest): Readonly<Record<string, string>> => {
-  const targets = [...targetsOf(manifest.exports).map((t) => t.target), ...binsOf(manifest)]
+  const mapped = [...targetsOf(manifest.exports), ...targetsOf(manifest.imports)].map((t) => t.target)
+  const targets = [...mapped, ...binsOf(manifest)]
   const scripts = targets.filter((t) => /^\.\/dist\/.*\.js$/.test(t) && !t.includes('*'))
   return Object.fromEntries(scripts.map((t) => [t.slice('./dist/'.length, -'.js'.length), sourceOf(t)]))
 }

@@ -4,8 +4,8 @@ import { entriesOf, type Manifest } from './exports.ts'
 
 /**
  * The one way in which a package of this workspace is built: what `exports` and `bin` promise, as ES modules with
- * types and shared chunks. Other packages of the workspace stay imports, the package's own subpaths too, so that the
- * export conditions of the reader's platform choose the adapters.
+ * types and shared chunks. Other packages of the workspace stay imports, the package's own `#` paths too, so that the
+ * conditions of the reader's platform choose the adapters.
  */
 export const library = () => {
   const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as Manifest
@@ -20,6 +20,6 @@ export const library = () => {
     sourcemap: true,
     clean: true,
     treeshake: false,
-    external: [/^@mystranet\//, /^node:/],
+    external: [/^@mystranet\//, /^#/, /^node:/],
   })
 }

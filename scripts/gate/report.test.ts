@@ -25,6 +25,7 @@ describe('countTests', () => {
   })
 
   it('refuses what is no report', () => {
-    for (const bad of [null, 1, {}, { numPassedTests: '3' }]) expect(() => countTests(bad)).toThrow(/Cannot count tests/)
+    for (const bad of [null, 1, {}, { numPassedTests: '3' }])
+      expect(() => countTests(bad)).toThrow(/Cannot count tests/)
   })
 })

@@ -1,0 +1,107 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core'
+import { publint } from 'publint'
+import { formatMessage } from 'publint/utils'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { entriesOf, type Manifest, sourceOf, targetsOf } from '../build/exports.ts'
+import { type Packed, pack } from '../build/pack.ts'
+
+const ROOT = join(import.meta.dirname, '..', '..')
+const PACKAGES = readdirSync(join(ROOT, 'packages')).filter((name) =>
+  existsSync(join(ROOT, 'packages', name, 'package.json')),
+)
+
+/** The packages are ES modules only: that `require` or the resolution of Node 10 does not find them is no mistake. */
+const NOT_PROMISED = new Set(['node10', 'node16-cjs'])
+/** A file of another kind in a tarball is there by accident. */
+const SHIPPED = /^(package\.json|README\.md|LICENSE|dist\/.*\.(js|js\.map|d\.ts|json|html|css|svg|wasm|onnx|proto))$/
+
+const out = mkdtempSync(join(tmpdir(), 'weave-pack-'))
+afterAll(() => rmSync(out, { recursive: true, force: true }))
+
+const filesOf = (folder: string): readonly string[] =>
+  (readdirSync(folder, { recursive: true }) as string[]).filter((path) => statSync(join(folder, path)).isFile()).sort()
+
+describe.each(PACKAGES)('packages/%s', (name) => {
+  let packed: Packed
+  beforeAll(() => {
+    packed = pack(ROOT, name, out)
+  })
+
+  const manifestHere = (): Manifest =>
+    JSON.parse(readFileSync(join(ROOT, 'packages', name, 'package.json'), 'utf8')) as Manifest
+
+  it('ships every file that its exports, imports and bin name', () => {
+    const { manifest, folder } = packed
+    const targets = [...targetsOf(manifest.exports), ...targetsOf(manifest.imports)].map((t) => t.target)
+    expect(targets.length).toBeGreaterThan(0)
+    const relative = targets.filter((target) => target.startsWith('./') && !target.includes('*'))
+    const bins = Object.keys(entriesOf(manifest)).map((entry) => `./dist/${entry}.js`)
+    expect([...relative, ...bins].filter((target) => !existsSync(join(folder, target)))).toEqual([])
+  })
+
+  it('builds each export from the source that the workspace runs', () => {
+    const pairs = Object.entries(manifestHere().exports ?? {}).map(([subpath, node]) => {
+      const targets = targetsOf(node)
+      const sources = targets.filter((t) => t.path.includes('@mystranet/source')).map((t) => t.target)
+      const built = targets.filter((t) => /^\.\/dist\/.*\.js$/.test(t.target)).map((t) => sourceOf(t.target))
+      return { subpath, sources: [...new Set(sources)].sort(), built: [...new Set(built)].sort() }
+    })
+    for (const { subpath, sources, built } of pairs)
+      expect({ subpath, from: built }).toEqual({ subpath, from: sources })
+  })
+
+  it('ships nothing by accident, and says what it ships', () => {
+    const files = filesOf(packed.folder)
+    expect(files.filter((path) => !SHIPPED.test(path) || /\.(test|contract)\./.test(path))).toEqual([])
+    const code = files
+      .filter((path) => /^dist\/.*\.js$/.test(path))
+      .map((path) => readFileSync(join(packed.folder, path)))
+    const bytes = code.reduce((total, text) => total + text.length, 0)
+    const zipped = code.reduce((total, text) => total + gzipSync(text, { level: 9 }).length, 0)
+    console.log(
+      `${packed.manifest.name}: ${files.length} files, tarball ${statSync(packed.tarball).size} B, ` +
+        `JavaScript ${bytes} B, ${zipped} B gzipped`,
+    )
+    expect(bytes).toBeGreaterThan(0)
+  })
+
+  it('satisfies publint', async () => {
+    const bytes = readFileSync(packed.tarball)
+    const tarball = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer
+    const { messages, pkg } = await publint({ pack: { tarball }, strict: true, level: 'warning' })
+    expect(messages.map((message) => formatMessage(message, pkg, { color: false }))).toEqual([])
+  })
+
+  it('gives types that match its code (are the types wrong)', async () => {
+    const { problems, ...result } = (await checkPackage(
+      createPackageFromTarballData(readFileSync(packed.tarball)),
+    )) as {
+      types: unknown
+      problems?: readonly { kind: string; resolutionKind?: string; entrypoint?: string }[]
+    }
+    expect(result.types).not.toBe(false)
+    const wrong = (problems ?? []).filter((p) => p.resolutionKind === undefined || !NOT_PROMISED.has(p.resolutionKind))
+    expect(wrong.map(({ kind, resolutionKind, entrypoint }) => ({ kind, resolutionKind, entrypoint }))).toEqual([])
+  })
+
+  it('loads from dist by every subpath, as a user imports it', () => {
+    const subpaths = Object.keys(manifestHere().exports ?? {}).filter(
+      (s) => s.startsWith('.') && !/[*]|\.json$/.test(s),
+    )
+    const names = subpaths.map((subpath) => join(packed.manifest.name, subpath))
+    const script = `for (const name of ${JSON.stringify(names)}) await import(name); console.log('loaded')`
+    // No NODE_OPTIONS from the test runner: its source condition would load src instead.
+    const env = { ...process.env, NODE_OPTIONS: '' }
+    const printed = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
+      cwd: join(ROOT, 'packages', name),
+      env,
+      encoding: 'utf8',
+    })
+    expect(printed).toContain('loaded')
+  })
+})
