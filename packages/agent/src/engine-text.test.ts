@@ -17,7 +17,10 @@ const divided = fc
   .map(([text, sizes]) => {
     const pieces: string[] = []
     let at = 0
-    for (const size of sizes) pieces.push(text.slice(at, (at += size)))
+    for (const size of sizes) {
+      pieces.push(text.slice(at, at + size))
+      at += size
+    }
     return { text, pieces: [...pieces, text.slice(at)] }
   })
 
