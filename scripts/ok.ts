@@ -57,7 +57,7 @@ const STEPS: readonly Step[] = [
     about: 'TypeScript 7, every package',
     run: () => command('turbo', 'run', 'types', 'types:root', '--output-logs=errors-only'),
   },
-  { name: 'unused', about: 'unused files, exports and dependencies', run: () => command('knip') },
+  { name: 'unused', about: 'unused files, exports and dependencies', run: () => command('knip', '--no-config-hints') },
   {
     name: 'build',
     about: 'every package to dist',

@@ -45,7 +45,7 @@ const cleanEnvironment = () =>
 /** npm as it started us, or as PATH has it. */
 const npm = (args, cwd) => {
   const own = process.env.npm_execpath
-  const viaNode = own !== undefined && /npm-cli\.[cm]?js$/.test(own)
+  const viaNode = own !== undefined && /npm-cli\.c?js$/.test(own)
   const command = viaNode ? process.execPath : process.platform === 'win32' ? 'npm.cmd' : 'npm'
   return spawnSync(command, viaNode ? [own, ...args] : args, {
     cwd,

@@ -22,7 +22,7 @@ type FullManifest = Manifest & {
  * The manifest as it is published: no source condition, no scripts, no development dependencies, and a sibling of the
  * workspace as a range that starts at the version it has here (all packages are released together).
  */
-export const publishedManifest = (manifest: FullManifest): FullManifest => {
+const publishedManifest = (manifest: FullManifest): FullManifest => {
   const { scripts: _scripts, ...rest } = manifest
   const { devDependencies: _development, ...kept } = rest as typeof rest & { devDependencies?: unknown }
   const range = (wanted: string): string => (wanted.startsWith('workspace:') ? `^${manifest.version}` : wanted)

@@ -5,7 +5,7 @@ type Command = (program: string, ...args: readonly string[]) => Promise<boolean>
 
 /**
  * The schemas as the last release shipped them, as a buf image in the tree: a shallow clone has it too. A release, or
- * a break that was decided on before the first one, renews it: `pnpm exec buf build packages/schemas -o <this file>`.
+ * a break that was decided on before the first one, renews it: `pnpm exec buf build packages/schemas --exclude-source-info -o <this file>`.
  */
 const BASELINE = 'scripts/gate/baseline.binpb'
 

@@ -17,13 +17,13 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Package → the only parts of the SDK that it may import. A package that is not named may import every subpath. */
-export const SDK_PARTS: Readonly<Record<string, readonly string[]>> = {
+const SDK_PARTS: Readonly<Record<string, readonly string[]>> = {
   detector: ['keys', 'errors.ts', 'bytes.ts'],
   router: ['envelope', 'proof', 'keys', 'errors.ts', 'bytes.ts'],
 }
 
 /** Inside a package: file or folder of src → what of src it may import besides itself. Unnamed parts are free. */
-export const LAYERS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+const LAYERS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   sdk: {
     'errors.ts': [],
     'bytes.ts': [],
@@ -31,7 +31,7 @@ export const LAYERS: Readonly<Record<string, Readonly<Record<string, readonly st
 }
 
 /** Vendor → the only place that may import it. Another vendor is then a change to that place. */
-export const VENDORS: Readonly<Record<string, string>> = {
+const VENDORS: Readonly<Record<string, string>> = {
   '@bufbuild/': '^packages/schemas/',
   '@nats-io/': '^packages/[^/]+/src/adapters/nats',
   'node-llama-cpp': '^packages/agent/src/adapters/llama',

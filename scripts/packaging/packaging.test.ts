@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -25,6 +25,24 @@ afterAll(() => rmSync(out, { recursive: true, force: true }))
 
 const filesOf = (folder: string): readonly string[] =>
   (readdirSync(folder, { recursive: true }) as string[]).filter((path) => statSync(join(folder, path)).isFile()).sort()
+
+/** What publint says against a tarball. */
+const publintSays = async ({ tarball: path }: Packed): Promise<readonly string[]> => {
+  const bytes = readFileSync(path)
+  const tarball = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer
+  const { messages, pkg } = await publint({ pack: { tarball }, strict: true, level: 'warning' })
+  return messages.map((message) => formatMessage(message, pkg, { color: false }) ?? message.code)
+}
+
+/** What "are the types wrong" says against a tarball, of the ways to import it that are promised. */
+const typesSay = async ({ tarball }: Packed): Promise<readonly string[]> => {
+  const result = await checkPackage(createPackageFromTarballData(readFileSync(tarball)))
+  if (result.types === false) return ['no types at all']
+  return result.problems
+    .map((problem) => ({ resolutionKind: '', entrypoint: '', ...problem }))
+    .filter(({ resolutionKind }) => !NOT_PROMISED.has(resolutionKind))
+    .map(({ kind, entrypoint, resolutionKind }) => `${kind} ${entrypoint} ${resolutionKind}`.trim())
+}
 
 describe.each(PACKAGES)('packages/%s', (name) => {
   let packed: Packed
@@ -71,22 +89,11 @@ describe.each(PACKAGES)('packages/%s', (name) => {
   })
 
   it('satisfies publint', async () => {
-    const bytes = readFileSync(packed.tarball)
-    const tarball = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer
-    const { messages, pkg } = await publint({ pack: { tarball }, strict: true, level: 'warning' })
-    expect(messages.map((message) => formatMessage(message, pkg, { color: false }))).toEqual([])
+    expect(await publintSays(packed)).toEqual([])
   })
 
   it('gives types that match its code (are the types wrong)', async () => {
-    const { problems, ...result } = (await checkPackage(
-      createPackageFromTarballData(readFileSync(packed.tarball)),
-    )) as {
-      types: unknown
-      problems?: readonly { kind: string; resolutionKind?: string; entrypoint?: string }[]
-    }
-    expect(result.types).not.toBe(false)
-    const wrong = (problems ?? []).filter((p) => p.resolutionKind === undefined || !NOT_PROMISED.has(p.resolutionKind))
-    expect(wrong.map(({ kind, resolutionKind, entrypoint }) => ({ kind, resolutionKind, entrypoint }))).toEqual([])
+    expect(await typesSay(packed)).toEqual([])
   })
 
   it('loads from dist by every subpath, as a user imports it', () => {
@@ -103,5 +110,64 @@ describe.each(PACKAGES)('packages/%s', (name) => {
       encoding: 'utf8',
     })
     expect(printed).toContain('loaded')
+  })
+})
+
+describe('the checks, over a package that breaks a promise', () => {
+  const plant = async (exports: object, files: Readonly<Record<string, string>>): Promise<Packed> => {
+    const root = mkdtempSync(join(out, 'planted-'))
+    mkdirSync(join(root, 'packages/bad/dist'), { recursive: true })
+    writeFileSync(join(root, 'LICENSE'), '')
+    const manifest = { name: 'bad', version: '1.0.0', type: 'module', files: ['dist'], exports }
+    for (const [path, text] of Object.entries({ ...files, 'package.json': JSON.stringify(manifest) })) {
+      writeFileSync(join(root, 'packages/bad', path), text)
+    }
+    return pack(root, 'bad', join(root, 'out'))
+  }
+  const code = { 'dist/index.js': 'export const a = 1\n' }
+  const types = { 'dist/index.d.ts': 'export declare const a: number\n' }
+  const exports = { '.': { types: './dist/index.d.ts', default: './dist/index.js' } }
+
+  it('accept a sound one', async () => {
+    const packed = await plant(exports, { ...code, ...types })
+    expect([...(await publintSays(packed)), ...(await typesSay(packed))]).toEqual([])
+  })
+
+  it('publint names an export that is not there', async () => {
+    const packed = await plant(exports, { ...types })
+    expect((await publintSays(packed)).join()).toContain('does not exist')
+  })
+
+  it('are-the-types-wrong names types that are not there', async () => {
+    const packed = await plant(
+      { ...exports, './b': { types: './dist/b.d.ts', default: './dist/b.js' } },
+      {
+        ...code,
+        ...types,
+        'dist/b.js': 'export const b = 1\n',
+      },
+    )
+    expect((await typesSay(packed)).join()).toMatch(/UntypedResolution|NoResolution/)
+  })
+
+  it('are-the-types-wrong names types of another module kind than the code', async () => {
+    const packed = await plant(
+      { '.': { types: './dist/index.d.cts', default: './dist/index.js' } },
+      {
+        ...code,
+        'dist/index.d.cts': 'export declare const a: number\n',
+      },
+    )
+    expect((await typesSay(packed)).join()).toContain('FalseCJS')
+  })
+
+  it('packing refuses a package that was not built', async () => {
+    const root = mkdtempSync(join(out, 'unbuilt-'))
+    mkdirSync(join(root, 'packages/bad'), { recursive: true })
+    writeFileSync(
+      join(root, 'packages/bad/package.json'),
+      JSON.stringify({ name: 'bad', version: '1.0.0', files: ['dist'] }),
+    )
+    expect(() => pack(root, 'bad', join(root, 'out'))).toThrow('wanted a built package')
   })
 })
