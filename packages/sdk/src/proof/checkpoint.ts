@@ -114,7 +114,8 @@ export async function verifyCheckpoint(note: Uint8Array, trust: CheckpointTrust)
     throw untrusted(`${names.length} of ${trust.policy.witnesses.length} witnesses cosigned, which is no quorum`)
   }
   const independent = trust.operators && holdsIndependently(trust.policy, names, trust.operators)
-  return { ...checkpoint, note: bytes, logKey, cosigners, independent } as VerifiedCheckpoint
+  const verified: Omit<VerifiedCheckpoint, '__brand'> = { ...checkpoint, note: bytes, logKey, cosigners, independent }
+  return verified as VerifiedCheckpoint
 }
 
 /**
