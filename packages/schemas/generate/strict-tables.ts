@@ -34,6 +34,7 @@ const SCALARS = new Map<ScalarType, string>([
 ])
 const SHAPES: Record<string, string> = {
   u32: 'number',
+  enum: 'number',
   ms: 'number',
   u64: 'bigint',
   bool: 'boolean',
@@ -45,7 +46,7 @@ function typeOf(field: DescField): string {
   if (field.fieldKind === 'map') throw new Error(`${field}: a strict message has no maps`)
   const kind = field.fieldKind === 'list' ? field.listKind : field.fieldKind
   if (kind === 'message') return 'message'
-  if (kind === 'enum') return 'u32'
+  if (kind === 'enum') return 'enum'
   const scalar = field.scalar === undefined ? undefined : SCALARS.get(field.scalar)
   if (scalar === undefined) throw new Error(`${field}: a strict message has no such number type`)
   return scalar === 'u64' && field.name.endsWith('_ms') ? 'ms' : scalar

@@ -66,7 +66,7 @@ export interface HeaderCore {
 export const HeaderCore: Table<HeaderCore> = /* @__PURE__ */ table('weave.packet.v1.HeaderCore', [
   { no: 1, name: 'version', type: 'u32', required: true },
   { no: 2, name: 'suite', type: 'u32', required: true },
-  { no: 3, name: 'kind', type: 'u32', required: true },
+  { no: 3, name: 'kind', type: 'enum', required: true },
   { no: 4, name: 'network', type: 'bytes', required: true, length: 32 },
   { no: 5, name: 'sender', type: 'bytes', required: true, length: 32 },
   { no: 6, name: 'senderKey', type: 'bytes', required: true, length: 32 },
@@ -88,7 +88,7 @@ export const HeaderCore: Table<HeaderCore> = /* @__PURE__ */ table('weave.packet
   { no: 22, name: 'tableDigest', type: 'bytes', length: 32 },
   { no: 23, name: 'retry', type: 'message', message: () => Retry },
   { no: 24, name: 'session', type: 'bytes', length: 32 },
-  { no: 25, name: 'priority', type: 'u32' },
+  { no: 25, name: 'priority', type: 'enum' },
   { no: 26, name: 'prefixTag', type: 'bytes', length: 16 },
   { no: 27, name: 'supersedes', type: 'bytes', length: 32 },
   { no: 28, name: 'schema', type: 'bytes', required: true, length: 32 },
@@ -450,7 +450,7 @@ export interface KeyEvent {
 export const KeyEvent: Table<KeyEvent> = /* @__PURE__ */ table('weave.control.v1.KeyEvent', [
   { no: 1, name: 'network', type: 'bytes', required: true, length: 32 },
   { no: 2, name: 'instance', type: 'bytes', required: true, length: 32 },
-  { no: 3, name: 'type', type: 'u32', required: true },
+  { no: 3, name: 'type', type: 'enum', required: true },
   { no: 4, name: 'prev', type: 'bytes', length: 32 },
   { no: 5, name: 'delegation', type: 'bytes', length: 32 },
   { no: 6, name: 'rootKey', type: 'bytes', length: 32 },
