@@ -54,6 +54,8 @@ export interface EngineDescription {
   readonly engineVersion: string
   /** The build that computes, e.g. `node-llama-cpp 3.22.1, llama.cpp b1234, cpu`. */
   readonly runtime: string
+  /** Of the native code that computes; the adapter says over what. */
+  readonly runtimeDigest?: Uint8Array
   readonly model: string
   /** Of the whole model file as it was loaded, if it is a local file. */
   readonly fileDigest?: Uint8Array

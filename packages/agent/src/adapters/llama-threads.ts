@@ -1,0 +1,123 @@
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { availableParallelism, cpus, hostname } from 'node:os'
+import { join } from 'node:path'
+import type { LlamaModel, Token } from 'node-llama-cpp'
+
+/** What was measured to be best for one model on one host. */
+export interface Tuning {
+  readonly threads: number
+  /** Prompt tokens that take about {@link CHUNK_MS}: how long an abort may have to wait for the CPU. */
+  readonly promptChunk: number
+  /** Median milliseconds of one token, for the record. */
+  readonly tokenMs: number
+}
+
+const CHUNK_MS = 120
+const PROMPT_TOKENS = 32
+const SAMPLED_TOKENS = 12
+/** A candidate that has taken this many times as long as the best one is left. */
+const HOPELESS = 1.5
+
+/**
+ * The tuning of this model on this host: remembered in `⟨folder⟩/threads.json`, else measured in about a second.
+ *
+ * The library takes a thread per core. On shared cores its threads wait for each other in a busy loop, and one thread can
+ * be fifteen times as fast; on a host of its own more are faster. Only a measurement tells.
+ *
+ * @param key What the measurement depends on besides the host: the model's digest and the runtime build.
+ * @param folder Without one, it is measured each time.
+ */
+export async function tune(model: LlamaModel, key: string, folder: string | undefined): Promise<Tuning> {
+  const host = `${hostname()} ${cpus()[0]?.model ?? 'cpu'} x${availableParallelism()}`
+  const name = `${host} | ${key}`
+  const memory = folder === undefined ? undefined : join(folder, 'threads.json')
+  const known = memory === undefined ? undefined : (await readMemory(memory))[name]
+  if (isTuning(known)) return known
+  const tuning = await measure(model)
+  if (folder !== undefined && memory !== undefined) await remember(folder, memory, name, tuning)
+  return tuning
+}
+
+async function measure(model: LlamaModel): Promise<Tuning> {
+  const prompt = model
+    .tokenize('The quick brown fox jumps over the lazy dog. '.repeat(PROMPT_TOKENS))
+    .slice(0, PROMPT_TOKENS)
+  // The first run pages the weights in; it would make the first candidate look slow.
+  await trial(model, prompt, 1, Number.POSITIVE_INFINITY)
+  let best: (Tuning & { totalMs: number }) | undefined
+  for (const threads of candidates()) {
+    const result = await trial(model, prompt, threads, (best?.totalMs ?? Number.POSITIVE_INFINITY) * HOPELESS)
+    if (result !== undefined && result.totalMs < (best?.totalMs ?? Number.POSITIVE_INFINITY)) best = result
+    // What is slower with more threads does not become faster with still more.
+    else break
+  }
+  if (best === undefined) throw new Error('no thread count could be measured')
+  const { threads, promptChunk, tokenMs } = best
+  return { threads, promptChunk, tokenMs }
+}
+
+/** 1, 2, 4 … and the number of cores. */
+function candidates(): readonly number[] {
+  const cores = availableParallelism()
+  const powers = Array.from({ length: 8 }, (_, index) => 2 ** index).filter((threads) => threads < cores)
+  return [...powers, cores]
+}
+
+async function trial(
+  model: LlamaModel,
+  prompt: Token[],
+  threads: number,
+  limitMs: number,
+): Promise<(Tuning & { totalMs: number }) | undefined> {
+  const context = await model.createContext({ contextSize: 128, sequences: 1, threads })
+  try {
+    const sequence = context.getSequence()
+    const start = performance.now()
+    const intervals: number[] = []
+    let last = start
+    let promptMs = 0
+    for await (const _ of sequence.evaluate(prompt, { temperature: 0, yieldEogToken: true })) {
+      const now = performance.now()
+      if (promptMs === 0) promptMs = now - start
+      else intervals.push(now - last)
+      last = now
+      if (now - start > limitMs) return undefined
+      if (intervals.length === SAMPLED_TOKENS) break
+    }
+    const tokenMs = intervals.sort((one, other) => one - other)[Math.floor(intervals.length / 2)] ?? promptMs
+    const fitting = Math.floor((CHUNK_MS / promptMs) * prompt.length)
+    const promptChunk = Math.min(512, Math.max(8, 2 ** Math.floor(Math.log2(Math.max(1, fitting)))))
+    return { threads, promptChunk, tokenMs, totalMs: promptMs + tokenMs * SAMPLED_TOKENS }
+  } finally {
+    await context.dispose()
+  }
+}
+
+function isTuning(value: unknown): value is Tuning {
+  if (typeof value !== 'object' || value === null) return false
+  const { threads, promptChunk, tokenMs } = value as Record<string, unknown>
+  const whole = (each: unknown, max: number) =>
+    Number.isInteger(each) && (each as number) >= 1 && (each as number) <= max
+  return whole(threads, 1_024) && whole(promptChunk, 512) && typeof tokenMs === 'number'
+}
+
+/** A memory that is missing or broken is an empty one: it only saves a second. */
+async function readMemory(memory: string): Promise<Readonly<Record<string, unknown>>> {
+  try {
+    const parsed: unknown = JSON.parse(await readFile(memory, 'utf8'))
+    return typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : {}
+  } catch {
+    return {}
+  }
+}
+
+async function remember(folder: string, memory: string, name: string, tuning: Tuning): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true })
+    const scratch = `${memory}.${process.pid}`
+    await writeFile(scratch, JSON.stringify({ ...(await readMemory(memory)), [name]: tuning }, null, 2))
+    await rename(scratch, memory)
+  } catch {
+    // A folder that cannot be written costs a second at the next load, nothing else.
+  }
+}
