@@ -55,13 +55,13 @@ const STEPS: readonly Step[] = [
   {
     name: 'types',
     about: 'TypeScript 7, every package',
-    run: () => command('turbo', 'run', 'types', 'types:root', '--output-logs=errors-only'),
+    run: () => command('turbo', 'run', 'types', 'types:root', '--continue=always', '--output-logs=errors-only'),
   },
   { name: 'unused', about: 'unused files, exports and dependencies', run: () => command('knip', '--no-config-hints') },
   {
     name: 'build',
     about: 'every package to dist',
-    run: () => command('turbo', 'run', 'build', '--output-logs=errors-only'),
+    run: () => command('turbo', 'run', 'build', '--continue=always', '--output-logs=errors-only'),
   },
   { name: 'unit', about: 'the tests beside the sources, import rules among them', run: vitest('unit') },
   { name: 'packaging', about: 'what a user of the packed tarballs gets', run: vitest('packaging') },

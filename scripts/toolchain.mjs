@@ -134,16 +134,22 @@ const ensureInstalled = (env) => {
 /** Runs the task in our place: our signals are its signals, its exit code is ours. */
 const become = (node, argv, env) => {
   const child = spawn(node, argv, { cwd: ROOT, env, stdio: 'inherit' })
+  let told = false
   const terminal = process.stdin.isTTY || process.stdout.isTTY
   for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT']) {
     // A terminal sends Ctrl-C to the whole group, so the child has it already; twice could mean "at once" to it.
     process.on(signal, () => {
+      told = true
       if (!(terminal && signal === 'SIGINT')) child.kill(signal)
     })
   }
   // npm that is told to end ends without a word to us: when our parent is gone, what it was told is for us.
   const parent = process.ppid
-  setInterval(() => process.ppid !== parent && child.kill('SIGTERM'), 500).unref()
+  setInterval(() => {
+    if (told || process.ppid === parent) return
+    told = true
+    child.kill('SIGTERM')
+  }, 500).unref()
   child.on('error', (error) => fail(`Cannot start ${node}: ${error.message}`))
   child.on('exit', (code, signal) => process.exit(signal === null ? code : 128 + constants.signals[signal]))
 }

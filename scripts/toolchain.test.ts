@@ -50,9 +50,9 @@ beforeEach(async () => {
 })
 afterEach(() => rm(root, { recursive: true, force: true }))
 
-const start = (...args: readonly string[]) => {
+const start = (args: readonly string[], through: readonly string[] = []) => {
   const env = { ...process.env, npm_execpath: join(root, 'npm-cli.cjs'), TEST_LOG: root, NODE_OPTIONS: '' }
-  const child = spawn(process.execPath, [join(root, 'scripts/toolchain.mjs'), ...args], { env })
+  const child = spawn(process.execPath, [...through, join(root, 'scripts/toolchain.mjs'), ...args], { env })
   let printed = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (printed = `${printed}${chunk}`))
   const ended = new Promise<{ code: number | null; printed: string }>((resolve) =>
@@ -61,7 +61,7 @@ const start = (...args: readonly string[]) => {
   const ready = new Promise<void>((resolve) => child.stdout.on('data', () => printed.includes('ready') && resolve()))
   return { child, ended, ready }
 }
-const run = (...args: readonly string[]) => start(...args).ended
+const run = (...args: readonly string[]) => start(args).ended
 const linesOf = async (name: string) =>
   (await readFile(join(root, name), 'utf8').catch(() => '')).split('\n').filter(Boolean)
 
@@ -77,10 +77,18 @@ describe('scripts/toolchain.mjs', () => {
   })
 
   it.each(['SIGTERM', 'SIGINT'] as const)('passes %s on and waits for the task to end', async (signal) => {
-    const { child, ended, ready } = start('weave', '--stay')
+    const { child, ended, ready } = start(['weave', '--stay'])
     await ready
     child.kill(signal)
     expect(await ended).toMatchObject({ code: 7, printed: expect.stringContaining(`got ${signal}`) })
+  })
+
+  it('ends the task when the npm that started it is gone without passing its signal on', async () => {
+    const script = `require('node:child_process').spawn(process.execPath, process.argv.slice(1), { stdio: 'inherit' })`
+    const { child, ended, ready } = start(['weave', '--stay'], ['-e', script])
+    await ready
+    child.kill('SIGKILL')
+    expect((await ended).printed).toContain('got SIGTERM')
   })
 
   it('fetches pinned programs once, without install scripts, and installs again only for another lock file', async () => {
