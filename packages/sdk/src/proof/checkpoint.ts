@@ -7,8 +7,7 @@
 import { equalBytes, fromBase64, toBase64 } from '../bytes.ts'
 import { isPacketError, PacketError } from '../errors.ts'
 import { verifyCosignature } from './cosignature.ts'
-import type { TreeHead } from './inclusion.ts'
-import { EMPTY_ROOT, HASH_BYTES } from './merkle.ts'
+import { EMPTY_ROOT, HASH_BYTES, type TreeHead } from './merkle.ts'
 import { isSignedBy, type NoteKey, type NoteSignature, parseNote, type SignedNote, verifyNote } from './note.ts'
 import { holdsIndependently, holdsQuorum, type Policy, type PolicyWitness } from './policy.ts'
 

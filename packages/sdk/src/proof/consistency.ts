@@ -5,8 +5,7 @@
  */
 import { equalBytes } from '../bytes.ts'
 import { PacketError } from '../errors.ts'
-import type { TreeHead } from './inclusion.ts'
-import { EMPTY_ROOT, HASH_BYTES, type Hash, hashNode } from './merkle.ts'
+import { EMPTY_ROOT, HASH_BYTES, type Hash, hashNode, type TreeHead } from './merkle.ts'
 
 /**
  * Proves that `older` is a prefix of `newer`. Synchronous; two SHA-256 for each hash of the path at most.

@@ -6,19 +6,13 @@
 import { equalBytes } from '../bytes.ts'
 import { PacketError } from '../errors.ts'
 import type { VerifiedCheckpoint } from './checkpoint.ts'
-import { HASH_BYTES, type Hash, hashNode } from './merkle.ts'
+import { HASH_BYTES, type Hash, hashNode, type TreeHead } from './merkle.ts'
 
 export interface InclusionProof {
   /** Position of the leaf, from 0. */
   readonly leafIndex: bigint
   /** Sibling hashes from the leaf up to the root; none for a tree of one leaf. */
   readonly path: readonly Hash[]
-}
-
-/** Size and root of a tree: all that the arithmetic of a proof needs. */
-export interface TreeHead {
-  readonly treeSize: bigint
-  readonly rootHash: Hash
 }
 
 /** A place in the log that has been proven. Only {@link verifyInclusion} makes one. */

@@ -5,6 +5,9 @@
  */
 import { sha256 } from '#primitives'
 
+/** SHA-256 of the parts, one after the other: for digests that leaves carry. */
+export { sha256 }
+
 /** A SHA-256 digest: 32 bytes. */
 export type Hash = Uint8Array
 
@@ -12,6 +15,12 @@ export const HASH_BYTES = 32
 
 /** The root of a tree without leaves: SHA-256 of nothing. */
 export const EMPTY_ROOT: Hash = sha256(new Uint8Array(0))
+
+/** Size and root of a tree: all that the arithmetic of a proof needs. */
+export interface TreeHead {
+  readonly treeSize: bigint
+  readonly rootHash: Hash
+}
 
 /** Hash of a leaf: SHA-256(00 ‖ data). The prefix keeps a leaf from passing for an inner node. */
 export function hashLeaf(data: Uint8Array): Hash {
