@@ -305,10 +305,14 @@ function writeMessage(table: Table<unknown>, out: Output, message: unknown): voi
 function writeValue(column: Column, out: Output, value: unknown): void {
   const { type, least, most } = column
   writeNumber(out, column.tag)
-  if (!column.chunked) return writeScalar(column, out, value)
+  if (!column.chunked) {
+    writeScalar(column, out, value)
+    return
+  }
   if (column.message !== undefined) {
     const inner = column.message()
-    return writeChunk(out, (chunk) => writeMessage(inner, chunk, value))
+    writeChunk(out, (chunk) => writeMessage(inner, chunk, value))
+    return
   }
   if (type === 'bytes' ? !(value instanceof Uint8Array) : typeof value !== 'string' || !value.isWellFormed()) {
     unwritable(column, `wanted ${type === 'bytes' ? 'bytes' : 'text without half surrogate pairs'}`)
@@ -328,7 +332,10 @@ function writeScalar(column: Column, out: Output, value: unknown): void {
   // `most + 1` is exact for every type, 2^64 among them; `number` only estimates a bigint, so `value` is compared.
   const fits = typeof value === wanted && (value as number) >= 0 && (value as number) < most + 1
   if (!fits || !Number.isInteger(number)) unwritable(column, `${String(value)} is no ${type}`)
-  if (number <= Number.MAX_SAFE_INTEGER) return writeNumber(out, number)
+  if (number <= Number.MAX_SAFE_INTEGER) {
+    writeNumber(out, number)
+    return
+  }
   reserve(out, 10)
   let rest = value as bigint
   for (; rest >= 0x80n; rest >>= 7n) out.bytes[out.at++] = Number(rest & 0x7fn) + 0x80

@@ -161,13 +161,13 @@ export const BatchRoot: Table<BatchRoot> = /* @__PURE__ */ table('weave.packet.v
 
 /** `weave.packet.v1.Delivery` */
 export interface Delivery {
-  readonly requestReceipt: Uint8Array
-  readonly attemptReceipt: Uint8Array
+  readonly requestReceipt?: Uint8Array | undefined
+  readonly attemptReceipt?: Uint8Array | undefined
   readonly senderKeys: Uint8Array
 }
 export const Delivery: Table<Delivery> = /* @__PURE__ */ table('weave.packet.v1.Delivery', [
-  { no: 1, name: 'requestReceipt', type: 'bytes', required: true, maxBytes: 16384 },
-  { no: 2, name: 'attemptReceipt', type: 'bytes', required: true, maxBytes: 16384 },
+  { no: 1, name: 'requestReceipt', type: 'bytes', maxBytes: 16384 },
+  { no: 2, name: 'attemptReceipt', type: 'bytes', maxBytes: 16384 },
   { no: 3, name: 'senderKeys', type: 'bytes', required: true, maxBytes: 262144 },
 ])
 
@@ -215,20 +215,40 @@ export const RequestContent: Table<RequestContent> = /* @__PURE__ */ table('weav
 export interface ChatRequest {
   readonly messages: readonly ChatMessage[]
   readonly sampling?: Sampling | undefined
+  readonly tools: readonly Tool[]
+  readonly responseSchema?: string | undefined
 }
 export const ChatRequest: Table<ChatRequest> = /* @__PURE__ */ table('weave.packet.v1.ChatRequest', [
   { no: 1, name: 'messages', type: 'message', required: true, repeated: true, maxItems: 4096, message: () => ChatMessage },
   { no: 2, name: 'sampling', type: 'message', message: () => Sampling },
+  { no: 3, name: 'tools', type: 'message', repeated: true, maxItems: 128, message: () => Tool },
+  { no: 4, name: 'responseSchema', type: 'string', maxBytes: 65536 },
+])
+
+/** `weave.packet.v1.Tool` */
+export interface Tool {
+  readonly name: string
+  readonly description?: string | undefined
+  readonly parameters?: string | undefined
+}
+export const Tool: Table<Tool> = /* @__PURE__ */ table('weave.packet.v1.Tool', [
+  { no: 1, name: 'name', type: 'string', required: true, maxBytes: 128 },
+  { no: 2, name: 'description', type: 'string', maxBytes: 4096 },
+  { no: 3, name: 'parameters', type: 'string', maxBytes: 65536 },
 ])
 
 /** `weave.packet.v1.ChatMessage` */
 export interface ChatMessage {
   readonly role: string
   readonly content?: string | undefined
+  readonly toolCalls: readonly ToolCall[]
+  readonly toolCallId?: string | undefined
 }
 export const ChatMessage: Table<ChatMessage> = /* @__PURE__ */ table('weave.packet.v1.ChatMessage', [
   { no: 1, name: 'role', type: 'string', required: true, maxBytes: 16 },
   { no: 2, name: 'content', type: 'string' },
+  { no: 3, name: 'toolCalls', type: 'message', repeated: true, maxItems: 128, message: () => ToolCall },
+  { no: 4, name: 'toolCallId', type: 'string', maxBytes: 128 },
 ])
 
 /** `weave.packet.v1.Sampling` */
@@ -358,7 +378,7 @@ export const Receipt: Table<Receipt> = /* @__PURE__ */ table('weave.log.v1.Recei
   { no: 2, name: 'addendum', type: 'bytes', maxBytes: 4096 },
   { no: 3, name: 'index', type: 'u64' },
   { no: 4, name: 'path', type: 'bytes', repeated: true, length: 32, maxItems: 64 },
-  { no: 5, name: 'checkpoint', type: 'bytes', required: true, maxBytes: 8192 },
+  { no: 5, name: 'checkpoint', type: 'bytes', required: true, maxBytes: 65536 },
 ])
 
 /** `weave.log.v1.Addendum` */
@@ -654,6 +674,8 @@ export interface SavedAnswer {
   readonly modelStatementReceipt?: Receipt | undefined
   readonly registryEntry?: Uint8Array | undefined
   readonly authorization?: Uint8Array | undefined
+  readonly registryEntryReceipt?: Receipt | undefined
+  readonly authorizationReceipt?: Receipt | undefined
 }
 export const SavedAnswer: Table<SavedAnswer> = /* @__PURE__ */ table('weave.packet.v1.SavedAnswer', [
   { no: 1, name: 'version', type: 'u32', required: true },
@@ -669,6 +691,8 @@ export const SavedAnswer: Table<SavedAnswer> = /* @__PURE__ */ table('weave.pack
   { no: 11, name: 'modelStatementReceipt', type: 'message', message: () => Receipt },
   { no: 12, name: 'registryEntry', type: 'bytes', maxBytes: 262144 },
   { no: 13, name: 'authorization', type: 'bytes', maxBytes: 262144 },
+  { no: 14, name: 'registryEntryReceipt', type: 'message', message: () => Receipt },
+  { no: 15, name: 'authorizationReceipt', type: 'message', message: () => Receipt },
 ])
 
 /** `weave.packet.v1.SavedPacket` */

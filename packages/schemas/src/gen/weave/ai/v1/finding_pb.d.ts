@@ -105,6 +105,18 @@ export declare type Anomaly = Message<"weave.ai.v1.Anomaly"> & {
    * @generated from field: bytes pubkey = 12;
    */
   pubkey: Uint8Array;
+
+  /**
+   * The network that it is for, and the topic that it stands on: neither replays elsewhere.
+   *
+   * @generated from field: bytes network = 13;
+   */
+  network: Uint8Array;
+
+  /**
+   * @generated from field: string topic = 14;
+   */
+  topic: string;
 };
 
 /**
@@ -161,6 +173,18 @@ export declare type Evidence = Message<"weave.ai.v1.Evidence"> & {
    * @generated from field: bytes pubkey = 9;
    */
   pubkey: Uint8Array;
+
+  /**
+   * The network that it is for, and the topic that it stands on: neither replays elsewhere.
+   *
+   * @generated from field: bytes network = 10;
+   */
+  network: Uint8Array;
+
+  /**
+   * @generated from field: string topic = 11;
+   */
+  topic: string;
 };
 
 /**
@@ -217,6 +241,18 @@ export declare type Policy = Message<"weave.ai.v1.Policy"> & {
    * @generated from field: bytes pubkey = 9;
    */
   pubkey: Uint8Array;
+
+  /**
+   * The network that it is for, and the topic that it stands on: neither replays elsewhere.
+   *
+   * @generated from field: bytes network = 10;
+   */
+  network: Uint8Array;
+
+  /**
+   * @generated from field: string topic = 11;
+   */
+  topic: string;
 };
 
 /**

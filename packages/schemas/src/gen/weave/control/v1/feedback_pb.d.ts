@@ -84,6 +84,18 @@ export declare type CommitFeedback = Message<"weave.control.v1.CommitFeedback"> 
    * @generated from field: bytes pubkey = 9;
    */
   pubkey: Uint8Array;
+
+  /**
+   * The network that it is for, and the topic that it stands on: neither replays elsewhere.
+   *
+   * @generated from field: bytes network = 10;
+   */
+  network: Uint8Array;
+
+  /**
+   * @generated from field: string topic = 11;
+   */
+  topic: string;
 };
 
 /**
@@ -144,6 +156,18 @@ export declare type ReputationFeedback = Message<"weave.control.v1.ReputationFee
    * @generated from field: bytes pubkey = 9;
    */
   pubkey: Uint8Array;
+
+  /**
+   * The network that it is for, and the topic that it stands on: neither replays elsewhere.
+   *
+   * @generated from field: bytes network = 10;
+   */
+  network: Uint8Array;
+
+  /**
+   * @generated from field: string topic = 11;
+   */
+  topic: string;
 };
 
 /**
@@ -197,6 +221,18 @@ export declare type PolicyFeedback = Message<"weave.control.v1.PolicyFeedback"> 
    * @generated from field: bytes pubkey = 8;
    */
   pubkey: Uint8Array;
+
+  /**
+   * The network that it is for, and the topic that it stands on: neither replays elsewhere.
+   *
+   * @generated from field: bytes network = 9;
+   */
+  network: Uint8Array;
+
+  /**
+   * @generated from field: string topic = 10;
+   */
+  topic: string;
 };
 
 /**
@@ -250,6 +286,18 @@ export declare type EvidenceFeedback = Message<"weave.control.v1.EvidenceFeedbac
    * @generated from field: bytes pubkey = 8;
    */
   pubkey: Uint8Array;
+
+  /**
+   * The network that it is for, and the topic that it stands on: neither replays elsewhere.
+   *
+   * @generated from field: bytes network = 9;
+   */
+  network: Uint8Array;
+
+  /**
+   * @generated from field: string topic = 10;
+   */
+  topic: string;
 };
 
 /**

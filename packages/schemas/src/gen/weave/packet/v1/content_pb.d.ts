@@ -48,6 +48,18 @@ export declare type ChatRequest = Message<"weave.packet.v1.ChatRequest"> & {
    * @generated from field: weave.packet.v1.Sampling sampling = 2;
    */
   sampling?: Sampling | undefined;
+
+  /**
+   * @generated from field: repeated weave.packet.v1.Tool tools = 3;
+   */
+  tools: Tool[];
+
+  /**
+   * A JSON Schema that the answer must satisfy.
+   *
+   * @generated from field: string response_schema = 4;
+   */
+  responseSchema: string;
 };
 
 /**
@@ -55,6 +67,34 @@ export declare type ChatRequest = Message<"weave.packet.v1.ChatRequest"> & {
  * Use `create(ChatRequestSchema)` to create a new message.
  */
 export declare const ChatRequestSchema: GenMessage<ChatRequest>;
+
+/**
+ * @generated from message weave.packet.v1.Tool
+ */
+export declare type Tool = Message<"weave.packet.v1.Tool"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string description = 2;
+   */
+  description: string;
+
+  /**
+   * A JSON Schema, as text.
+   *
+   * @generated from field: string parameters = 3;
+   */
+  parameters: string;
+};
+
+/**
+ * Describes the message weave.packet.v1.Tool.
+ * Use `create(ToolSchema)` to create a new message.
+ */
+export declare const ToolSchema: GenMessage<Tool>;
 
 /**
  * @generated from message weave.packet.v1.ChatMessage
@@ -71,6 +111,18 @@ export declare type ChatMessage = Message<"weave.packet.v1.ChatMessage"> & {
    * @generated from field: string content = 2;
    */
   content: string;
+
+  /**
+   * @generated from field: repeated weave.packet.v1.ToolCall tool_calls = 3;
+   */
+  toolCalls: ToolCall[];
+
+  /**
+   * Role "tool": the call that this answers.
+   *
+   * @generated from field: string tool_call_id = 4;
+   */
+  toolCallId: string;
 };
 
 /**

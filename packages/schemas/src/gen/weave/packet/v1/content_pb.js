@@ -11,7 +11,7 @@ import { file_weave_codec_v1_options } from "../../codec/v1/options_pb.js";
  * Describes the file weave/packet/v1/content.proto.
  */
 export const file_weave_packet_v1_content = /*@__PURE__*/
-  fileDesc("Ch13ZWF2ZS9wYWNrZXQvdjEvY29udGVudC5wcm90bxIPd2VhdmUucGFja2V0LnYxImoKDlJlcXVlc3RDb250ZW50EiAKEGtub3duX2NoZWNrcG9pbnQYASABKAxCBtjaGICABBIwCgRjaGF0GAIgASgLMhwud2VhdmUucGFja2V0LnYxLkNoYXRSZXF1ZXN0QgTI2hgBOgTI2hgBInsKC0NoYXRSZXF1ZXN0EjkKCG1lc3NhZ2VzGAEgAygLMhwud2VhdmUucGFja2V0LnYxLkNoYXRNZXNzYWdlQgnI2hgB4NoYgCASKwoIc2FtcGxpbmcYAiABKAsyGS53ZWF2ZS5wYWNrZXQudjEuU2FtcGxpbmc6BMjaGAEiPAoLQ2hhdE1lc3NhZ2USFgoEcm9sZRgBIAEoCUIIyNoYAdjaGBASDwoHY29udGVudBgCIAEoCToEyNoYASLNAQoIU2FtcGxpbmcSHgoRdGVtcGVyYXR1cmVfbWljcm8YASABKA1IAIgBARIYCgt0b3BfcF9taWNybxgCIAEoDUgBiAEBEhcKCm1heF90b2tlbnMYAyABKA1IAogBARIXCgRzdG9wGAQgAygJQgnY2hiAAuDaGBASEQoEc2VlZBgFIAEoBEgDiAEBOgTI2hgBQhQKEl90ZW1wZXJhdHVyZV9taWNyb0IOCgxfdG9wX3BfbWljcm9CDQoLX21heF90b2tlbnNCBwoFX3NlZWQiWgoLT3BlbkNvbnRlbnQSIwoPbW9kZWxfc3RhdGVtZW50GAEgASgMQgrI2hgB2NoYgIAEEiAKEGtub3duX2NoZWNrcG9pbnQYAiABKAxCBtjaGICABDoEyNoYASKtAQoMQ2xvc2VDb250ZW50EhQKBnN0cmVhbRgBIAEoDEIE0NoYIBIOCgZmcmFtZXMYAiABKA0SFgoEcm9vdBgDIAEoDEIIyNoYAdDaGCASIwoRYW5zd2VyX2NvbW1pdG1lbnQYBCABKAxCCMjaGAHQ2hggEiUKBXVzYWdlGAUgASgLMhYud2VhdmUucGFja2V0LnYxLlVzYWdlEg0KBWVycm9yGAYgASgNOgTI2hgBIj8KBVVzYWdlEhUKDXByb21wdF90b2tlbnMYASABKA0SGQoRY29tcGxldGlvbl90b2tlbnMYAiABKA06BMjaGAEiQQoNQW5zd2VyQ29udGVudBIqCgVwYXJ0cxgBIAMoCzIbLndlYXZlLnBhY2tldC52MS5BbnN3ZXJQYXJ0OgTI2hgBIloKCkFuc3dlclBhcnQSDgoEdGV4dBgBIAEoCUgAEi4KCXRvb2xfY2FsbBgCIAEoCzIZLndlYXZlLnBhY2tldC52MS5Ub29sQ2FsbEgAOgTI2hgBQgYKBHBhcnQiUwoIVG9vbENhbGwSFQoCaWQYASABKAlCCcjaGAHY2hiAARIXCgRuYW1lGAIgASgJQgnI2hgB2NoYgAESEQoJYXJndW1lbnRzGAMgASgJOgTI2hgBYgZwcm90bzM", [file_weave_codec_v1_options]);
+  fileDesc("Ch13ZWF2ZS9wYWNrZXQvdjEvY29udGVudC5wcm90bxIPd2VhdmUucGFja2V0LnYxImoKDlJlcXVlc3RDb250ZW50EiAKEGtub3duX2NoZWNrcG9pbnQYASABKAxCBtjaGICABBIwCgRjaGF0GAIgASgLMhwud2VhdmUucGFja2V0LnYxLkNoYXRSZXF1ZXN0QgTI2hgBOgTI2hgBIskBCgtDaGF0UmVxdWVzdBI5CghtZXNzYWdlcxgBIAMoCzIcLndlYXZlLnBhY2tldC52MS5DaGF0TWVzc2FnZUIJyNoYAeDaGIAgEisKCHNhbXBsaW5nGAIgASgLMhkud2VhdmUucGFja2V0LnYxLlNhbXBsaW5nEisKBXRvb2xzGAMgAygLMhUud2VhdmUucGFja2V0LnYxLlRvb2xCBeDaGIABEh8KD3Jlc3BvbnNlX3NjaGVtYRgEIAEoCUIG2NoYgIAEOgTI2hgBIl0KBFRvb2wSFwoEbmFtZRgBIAEoCUIJyNoYAdjaGIABEhoKC2Rlc2NyaXB0aW9uGAIgASgJQgXY2hiAIBIaCgpwYXJhbWV0ZXJzGAMgASgJQgbY2hiAgAQ6BMjaGAEijwEKC0NoYXRNZXNzYWdlEhYKBHJvbGUYASABKAlCCMjaGAHY2hgQEg8KB2NvbnRlbnQYAiABKAkSNAoKdG9vbF9jYWxscxgDIAMoCzIZLndlYXZlLnBhY2tldC52MS5Ub29sQ2FsbEIF4NoYgAESGwoMdG9vbF9jYWxsX2lkGAQgASgJQgXY2hiAAToEyNoYASLNAQoIU2FtcGxpbmcSHgoRdGVtcGVyYXR1cmVfbWljcm8YASABKA1IAIgBARIYCgt0b3BfcF9taWNybxgCIAEoDUgBiAEBEhcKCm1heF90b2tlbnMYAyABKA1IAogBARIXCgRzdG9wGAQgAygJQgnY2hiAAuDaGBASEQoEc2VlZBgFIAEoBEgDiAEBOgTI2hgBQhQKEl90ZW1wZXJhdHVyZV9taWNyb0IOCgxfdG9wX3BfbWljcm9CDQoLX21heF90b2tlbnNCBwoFX3NlZWQiWgoLT3BlbkNvbnRlbnQSIwoPbW9kZWxfc3RhdGVtZW50GAEgASgMQgrI2hgB2NoYgIAEEiAKEGtub3duX2NoZWNrcG9pbnQYAiABKAxCBtjaGICABDoEyNoYASKtAQoMQ2xvc2VDb250ZW50EhQKBnN0cmVhbRgBIAEoDEIE0NoYIBIOCgZmcmFtZXMYAiABKA0SFgoEcm9vdBgDIAEoDEIIyNoYAdDaGCASIwoRYW5zd2VyX2NvbW1pdG1lbnQYBCABKAxCCMjaGAHQ2hggEiUKBXVzYWdlGAUgASgLMhYud2VhdmUucGFja2V0LnYxLlVzYWdlEg0KBWVycm9yGAYgASgNOgTI2hgBIj8KBVVzYWdlEhUKDXByb21wdF90b2tlbnMYASABKA0SGQoRY29tcGxldGlvbl90b2tlbnMYAiABKA06BMjaGAEiQQoNQW5zd2VyQ29udGVudBIqCgVwYXJ0cxgBIAMoCzIbLndlYXZlLnBhY2tldC52MS5BbnN3ZXJQYXJ0OgTI2hgBIloKCkFuc3dlclBhcnQSDgoEdGV4dBgBIAEoCUgAEi4KCXRvb2xfY2FsbBgCIAEoCzIZLndlYXZlLnBhY2tldC52MS5Ub29sQ2FsbEgAOgTI2hgBQgYKBHBhcnQiUwoIVG9vbENhbGwSFQoCaWQYASABKAlCCcjaGAHY2hiAARIXCgRuYW1lGAIgASgJQgnI2hgB2NoYgAESEQoJYXJndW1lbnRzGAMgASgJOgTI2hgBYgZwcm90bzM", [file_weave_codec_v1_options]);
 
 /**
  * Describes the message weave.packet.v1.RequestContent.
@@ -28,58 +28,65 @@ export const ChatRequestSchema = /*@__PURE__*/
   messageDesc(file_weave_packet_v1_content, 1);
 
 /**
+ * Describes the message weave.packet.v1.Tool.
+ * Use `create(ToolSchema)` to create a new message.
+ */
+export const ToolSchema = /*@__PURE__*/
+  messageDesc(file_weave_packet_v1_content, 2);
+
+/**
  * Describes the message weave.packet.v1.ChatMessage.
  * Use `create(ChatMessageSchema)` to create a new message.
  */
 export const ChatMessageSchema = /*@__PURE__*/
-  messageDesc(file_weave_packet_v1_content, 2);
+  messageDesc(file_weave_packet_v1_content, 3);
 
 /**
  * Describes the message weave.packet.v1.Sampling.
  * Use `create(SamplingSchema)` to create a new message.
  */
 export const SamplingSchema = /*@__PURE__*/
-  messageDesc(file_weave_packet_v1_content, 3);
+  messageDesc(file_weave_packet_v1_content, 4);
 
 /**
  * Describes the message weave.packet.v1.OpenContent.
  * Use `create(OpenContentSchema)` to create a new message.
  */
 export const OpenContentSchema = /*@__PURE__*/
-  messageDesc(file_weave_packet_v1_content, 4);
+  messageDesc(file_weave_packet_v1_content, 5);
 
 /**
  * Describes the message weave.packet.v1.CloseContent.
  * Use `create(CloseContentSchema)` to create a new message.
  */
 export const CloseContentSchema = /*@__PURE__*/
-  messageDesc(file_weave_packet_v1_content, 5);
+  messageDesc(file_weave_packet_v1_content, 6);
 
 /**
  * Describes the message weave.packet.v1.Usage.
  * Use `create(UsageSchema)` to create a new message.
  */
 export const UsageSchema = /*@__PURE__*/
-  messageDesc(file_weave_packet_v1_content, 6);
+  messageDesc(file_weave_packet_v1_content, 7);
 
 /**
  * Describes the message weave.packet.v1.AnswerContent.
  * Use `create(AnswerContentSchema)` to create a new message.
  */
 export const AnswerContentSchema = /*@__PURE__*/
-  messageDesc(file_weave_packet_v1_content, 7);
+  messageDesc(file_weave_packet_v1_content, 8);
 
 /**
  * Describes the message weave.packet.v1.AnswerPart.
  * Use `create(AnswerPartSchema)` to create a new message.
  */
 export const AnswerPartSchema = /*@__PURE__*/
-  messageDesc(file_weave_packet_v1_content, 8);
+  messageDesc(file_weave_packet_v1_content, 9);
 
 /**
  * Describes the message weave.packet.v1.ToolCall.
  * Use `create(ToolCallSchema)` to create a new message.
  */
 export const ToolCallSchema = /*@__PURE__*/
-  messageDesc(file_weave_packet_v1_content, 9);
+  messageDesc(file_weave_packet_v1_content, 10);
 

@@ -433,6 +433,7 @@ export declare const BatchRootSchema: GenMessage<BatchRoot>;
 export declare type Delivery = Message<"weave.packet.v1.Delivery"> & {
   /**
    * The exact bytes of weave.log.v1.Receipt, of the request leaf and of this attempt's leaf.
+   * Both absent beside a CANCEL.
    *
    * @generated from field: bytes request_receipt = 1;
    */

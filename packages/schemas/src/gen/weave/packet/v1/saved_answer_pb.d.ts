@@ -93,6 +93,16 @@ export declare type SavedAnswer = Message<"weave.packet.v1.SavedAnswer"> & {
    * @generated from field: bytes authorization = 13;
    */
   authorization: Uint8Array;
+
+  /**
+   * @generated from field: weave.log.v1.Receipt registry_entry_receipt = 14;
+   */
+  registryEntryReceipt?: Receipt | undefined;
+
+  /**
+   * @generated from field: weave.log.v1.Receipt authorization_receipt = 15;
+   */
+  authorizationReceipt?: Receipt | undefined;
 };
 
 /**
