@@ -13,8 +13,8 @@ export const MAX_RECIPIENTS_BYTES = 12 * 1024
 export const MAX_RECIPIENTS = 8
 /** Bytes of the ciphertext's plaintext after padding. */
 export const MAX_PADDED_BYTES = 7 * 1024 * 1024
-/** Bytes of `delivery`: two receipts and one addendum. */
-export const MAX_DELIVERY_BYTES = 32 * 1024
+/** Bytes of `delivery`: two receipts and a key chain. */
+export const MAX_DELIVERY_BYTES = 320 * 1024
 /** Bytes of one encoded frame. */
 export const MAX_FRAME_BYTES = 64 * 1024
 /** Bytes of content that one frame may carry. */
@@ -59,6 +59,6 @@ export const MAX_SAVED_ANSWER_BYTES = 16 * 1024 * 1024
 /** Bytes of a signed note: a checkpoint with all its signatures. */
 export const MAX_NOTE_BYTES = 64 * 1024
 /** Bytes of one receipt. */
-export const MAX_RECEIPT_BYTES = 16 * 1024
+export const MAX_RECEIPT_BYTES = 72 * 1024
 /** Characters of a tag. */
 export const MAX_TAG_CHARS = 128
