@@ -19,9 +19,11 @@ const KEM_KEY_ID = label('kem-key-id')
 /** Packet id of exact header bytes. 32 bytes. */
 export const packetId = (header: Uint8Array): Bytes => sha256(PACKET_ID, u32be(header.length), header)
 
-export const recipientsHash = (recipients: Uint8Array): Bytes => sha256(RECIPIENTS, u32be(recipients.length), recipients)
+export const recipientsHash = (recipients: Uint8Array): Bytes =>
+  sha256(RECIPIENTS, u32be(recipients.length), recipients)
 
-export const ciphertextHash = (ciphertext: Uint8Array): Bytes => sha256(CIPHERTEXT, u32be(ciphertext.length), ciphertext)
+export const ciphertextHash = (ciphertext: Uint8Array): Bytes =>
+  sha256(CIPHERTEXT, u32be(ciphertext.length), ciphertext)
 
 /** Commitment to a content, hidden by a salt of 32 bytes. */
 export const contentCommitment = (salt: Uint8Array, content: Uint8Array): Bytes =>

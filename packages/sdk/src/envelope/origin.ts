@@ -58,10 +58,16 @@ export async function verifyOrigin(parsed: ParsedHeader, origin: Origin): Promis
 export function checkHashes(parsed: ParsedPacket): void {
   const { recipientsBytes, ciphertext } = parsed
   if (recipientsBytes && !equalBytes(recipientsHash(recipientsBytes), parsed.recipientsHash as Uint8Array)) {
-    throw new PacketError('RECIPIENTS_MISMATCH', 'Cannot take the packet: its recipients are not those that were signed')
+    throw new PacketError(
+      'RECIPIENTS_MISMATCH',
+      'Cannot take the packet: its recipients are not those that were signed',
+    )
   }
   if (ciphertext && !equalBytes(ciphertextHash(ciphertext), parsed.ciphertextHash as Uint8Array)) {
-    throw new PacketError('CIPHERTEXT_MISMATCH', 'Cannot take the packet: its ciphertext is not the one that was signed')
+    throw new PacketError(
+      'CIPHERTEXT_MISMATCH',
+      'Cannot take the packet: its ciphertext is not the one that was signed',
+    )
   }
 }
 

@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { SCHEMA_DIGEST_V1 } from '@mystranet/schemas/schema-digest'
+
 import type { Code } from '@mystranet/schemas/codes'
-import { CODE_RANGE, FIELD_PRESENCE, KINDS, type Kind, kindOf, type Presence } from '@mystranet/schemas/kinds'
+import { CODE_RANGE, FIELD_PRESENCE, KINDS, type Kind, kindOf, OUTCOMES, type Presence } from '@mystranet/schemas/kinds'
 import {
   MAX_DELIVERY_BYTES,
   MAX_HEADER_BYTES,
@@ -24,10 +24,11 @@ import {
   SchemaError,
   type Table,
 } from '@mystranet/schemas/messages'
+import { SCHEMA_DIGEST_V1 } from '@mystranet/schemas/schema-digest'
 import { type Bytes, equalBytes, toHex } from '../bytes.ts'
 import { PacketError } from '../errors.ts'
-import { isBucket } from './padding.ts'
 import { packetId } from './hash.ts'
+import { isBucket } from './padding.ts'
 
 export const VERSION = 1
 export const SUITES: readonly number[] = [1, 2]
@@ -132,6 +133,7 @@ export function parseHeader(header: Uint8Array): ParsedHeader {
   const column = KINDS[kind] - 1
   expectPresence('recipients_hash', FIELD_PRESENCE.recipients[column] as Presence, recipientsHash !== undefined)
   expectPresence('ciphertext_hash', FIELD_PRESENCE.paddedSize[column] as Presence, ciphertextHash !== undefined)
+  if (kind === 'STREAM_CLOSE') checkBody(core, ciphertextHash)
   return { header, id: packetId(header), kind, core, coreBytes, recipientsHash, ciphertextHash }
 }
 
@@ -144,7 +146,8 @@ function checkFields(kind: Kind, core: HeaderCore): void {
     const value = core[name as keyof typeof FIELD_PRESENCE]
     expectPresence(name, columns[column] as Presence, Array.isArray(value) ? value.length > 0 : value !== undefined)
   }
-  if ((core.targetTag === undefined) === (core.targetInstance === undefined)) throw field('target', 'wanted exactly one')
+  if ((core.targetTag === undefined) === (core.targetInstance === undefined))
+    throw field('target', 'wanted exactly one')
   if (core.targetTag !== undefined && !TAG.test(core.targetTag)) throw field('target_tag', 'is no tag')
   const isReply = kind !== 'REQUEST' && kind !== 'CANCEL'
   if (isReply && core.targetInstance === undefined) throw field('target_instance', 'is absent from a reply')
@@ -166,6 +169,15 @@ function checkFields(kind: Kind, core: HeaderCore): void {
   }
 }
 
+/** A CLOSE has a body, all of it, unless it is ABORTED and has none of it. */
+function checkBody(core: HeaderCore, ciphertextHash: Uint8Array | undefined): void {
+  const parts = [core.responseNonce, core.contentCommitment, core.paddedSize, ciphertextHash]
+  const present = parts.filter((part) => part !== undefined).length
+  if (present !== parts.length && (present !== 0 || core.code !== OUTCOMES.ABORTED)) {
+    throw field('content_commitment', 'or another part of the body of a CLOSE is absent')
+  }
+}
+
 function checkVersions({ version, compatibleVersions }: HeaderCore): void {
   const ascends = compatibleVersions.every((each, i) => i === 0 || each > (compatibleVersions[i - 1] as number))
   if (!ascends || !compatibleVersions.includes(version)) {
@@ -182,7 +194,7 @@ function checkRecipients(core: HeaderCore, { recipients }: Recipients): void {
   }
   const wanted = core.session !== undefined ? 0 : core.suite === 1 ? 32 : 1120
   if (recipients.some((each) => (each.enc?.length ?? 0) !== wanted)) {
-    throw field('enc', `wanted ${wanted} bytes`)
+    throw new PacketError('RECIPIENTS_MISMATCH', `Cannot take the packet: enc of a recipient is not ${wanted} bytes`)
   }
 }
 
@@ -197,4 +209,3 @@ const unknown = (code: Code, name: string, value: unknown) =>
   new PacketError(code, `Cannot take the packet: ${name} ${value} is unknown`)
 const tooLarge = (size: number) =>
   new PacketError('PACKET_TOO_LARGE', `Cannot take the packet: ${size} bytes, wanted at most ${MAX_PACKET_BYTES}`)
-
