@@ -1,0 +1,6 @@
+/** Streams: frames, checkpoints, the signed end, and the records that carry them. */
+export * from './checkpoint.ts'
+export * from './close.ts'
+export * from './coalesce.ts'
+export * from './frame.ts'
+export * from './record.ts'
