@@ -19,6 +19,11 @@ export interface Ed25519Key {
   sign(message: Uint8Array): Bytes | Promise<Bytes>
 }
 
+/** An {@link Ed25519Key} whose back end is synchronous. */
+export interface SyncEd25519Key extends Ed25519Key {
+  sign(message: Uint8Array): Bytes
+}
+
 export interface X25519KeyPair {
   /** 32 bytes, not clamped. */
   readonly privateKey: Bytes

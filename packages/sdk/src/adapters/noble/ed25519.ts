@@ -10,7 +10,7 @@ import { type Bytes, equalBytes, toHex } from '../../bytes.ts'
 import { boundedCache } from '../bounded-cache.ts'
 import { passesEd25519Gate } from '../ed25519-gate.ts'
 import { assertKeySize } from '../hkdf.ts'
-import type { Ed25519Key } from '../primitives.ts'
+import type { SyncEd25519Key } from '../primitives.ts'
 
 const { BASE, ZERO } = ed.Point
 const ORDER = ed.Point.CURVE().n
@@ -61,7 +61,7 @@ function multiply(table: Table, scalar: bigint): ed.Point {
 const numberOf = (littleEndian: Uint8Array): bigint => BigInt(`0x${toHex(littleEndian.slice().reverse())}`)
 
 /** `Primitives.createEd25519Key`, synchronous. */
-export function createEd25519Key(seed: Uint8Array): Ed25519Key & { sign(message: Uint8Array): Bytes } {
+export function createEd25519Key(seed: Uint8Array): SyncEd25519Key {
   assertKeySize('an Ed25519 seed', seed)
   ed.hashes.sha512 ??= sha512 as NonNullable<typeof ed.hashes.sha512>
   const secret = seed.slice()

@@ -12,7 +12,7 @@ import { boundedCache } from '../bounded-cache.ts'
 import { passesEd25519Gate } from '../ed25519-gate.ts'
 import { assertAeadSizes, assertKeySize, expandWith, isZero, TAG_BYTES } from '../hkdf.ts'
 import * as javascript from '../noble/symmetric.ts'
-import type { Ed25519Key, X25519 } from '../primitives.ts'
+import type { SyncEd25519Key, X25519 } from '../primitives.ts'
 
 /** The same memory without `Buffer`'s own idea of `slice`. */
 const plain = (buffer: Buffer): Bytes => new Uint8Array(buffer.buffer as ArrayBuffer, buffer.byteOffset, buffer.length)
@@ -159,7 +159,7 @@ export function verifyEd25519(publicKey: Uint8Array, message: Uint8Array, signat
   return crypto.verify(null, message, key, signature)
 }
 
-export function createEd25519Key(seed: Uint8Array): Ed25519Key & { sign(message: Uint8Array): Bytes } {
+export function createEd25519Key(seed: Uint8Array): SyncEd25519Key {
   assertKeySize('an Ed25519 seed', seed)
   const key = importPrivate('Ed25519', seed)
   return {

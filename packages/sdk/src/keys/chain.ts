@@ -1,0 +1,271 @@
+/**
+ * Key chains: which key of an instance was good when (docs/protocol.md §9).
+ *
+ * A chain is the instance's events in log order. Chained events (delegations, revocations) each name the one before by
+ * its digest; of several with an equal `prev` the first in log order counts, the others and all that follows from them
+ * are void: they stand in the log, and change nothing. Whether a key is live is a matter of places in the log, never of
+ * a clock at the verifier.
+ *
+ * @module
+ */
+import { MAX_CHAIN_EVENTS } from '@mystranet/schemas/limits'
+import type { KeyChain, LoggedKeyEvent } from '@mystranet/schemas/messages'
+import { equalBytes } from '../bytes.ts'
+import { kemKeyId } from '../envelope/hash.ts'
+import { type Code, PacketError } from '../errors.ts'
+import type { CheckpointTrust } from '../proof/checkpoint.ts'
+import { controlPartition } from '../proof/leaf.ts'
+import { type CheckpointVerifier, checkLeaf, verifyReceipt } from '../proof/receipt.ts'
+import {
+  isChained,
+  KEY_EVENT_TYPES,
+  type KeyEvent,
+  keyEventDigest,
+  nextKeyHash,
+  parseKeyEvent,
+  type SignedKeyEvent,
+  verifyKeyEvent,
+} from './event.ts'
+import { instanceId } from './instance-id.ts'
+
+const { DELEGATION, REVOCATION, PACKET_KEY, PREKEY } = KEY_EVENT_TYPES
+
+/** One event at its place. */
+export interface ChainEvent {
+  readonly event: KeyEvent
+  readonly signed: SignedKeyEvent
+  /** Digest of the event, by which others name it. */
+  readonly digest: Uint8Array
+  /** Index of its leaf. */
+  readonly index: bigint
+  /** It changes nothing: another event with its `prev` came first, or it follows from such a one. */
+  readonly void: boolean
+  /** Of a delegation or revocation: the operational key in force after it; undefined when there is none. */
+  readonly operational: Uint8Array | undefined
+  /** Of a delegation or revocation: what the next delegation's key must hash to. */
+  readonly nextKeyHash: Uint8Array | undefined
+}
+
+/** An instance's events, each held to every rule. Only {@link verifyChain} and {@link extendChain} make one. */
+export interface VerifiedChain {
+  readonly instance: Uint8Array
+  /** In log order, void ones too. */
+  readonly events: readonly ChainEvent[]
+  /** Digest of the last chained event that counts. */
+  readonly head: Uint8Array
+  readonly __brand: 'VerifiedChain'
+}
+
+/** The network whose id every event carries, and the log that its receipts are from. */
+export interface ChainTrust extends CheckpointTrust {
+  readonly network: Uint8Array
+}
+
+/**
+ * Verifies a chain as it was received, from the root key to the last receipt. Costs one or two signatures an event, and
+ * those of each checkpoint once.
+ *
+ * @param chain As received, at most 256 events.
+ * @param instance Whose chain it is meant to be.
+ * @param checkpoints Shares checkpoints with the rest of a piece of work.
+ * @throws {PacketError} `KEY_EVENT_INVALID`, `SIGNATURE_INVALID`, `NETWORK_MISMATCH`, `LEAF_MISMATCH`, `PROOF_INVALID`,
+ *   `NOTE_MALFORMED` or `CHECKPOINT_UNTRUSTED`.
+ */
+export async function verifyChain(
+  { events }: KeyChain,
+  instance: Uint8Array,
+  trust: ChainTrust,
+  checkpoints?: CheckpointVerifier,
+): Promise<VerifiedChain> {
+  if (events.length > MAX_CHAIN_EVENTS) throw invalid(`${events.length} events, wanted at most ${MAX_CHAIN_EVENTS}`)
+  let chain: VerifiedChain | undefined
+  let origin: string | undefined
+  for (const { event, receipt } of events) {
+    const { leaf, leafIndex, checkpoint } = await verifyReceipt(receipt, trust, checkpoints)
+    const subject = keyEventDigest(event.body)
+    checkLeaf(leaf, { kind: 'key-event', subject, partition: controlPartition('key-event') })
+    // Indices of two logs cannot be compared.
+    origin ??= checkpoint.origin
+    if (checkpoint.origin !== origin) throw invalid(`receipts of the logs ${origin} and ${checkpoint.origin}`)
+    chain = await extendChain(chain, event, { index: leafIndex, instance, network: trust.network })
+  }
+  if (chain === undefined) throw invalid('it has no events')
+  return chain
+}
+
+/** Where an event is put. */
+export interface ChainPlace {
+  /** Index of its leaf, which the caller vouches for: above that of the event before. */
+  readonly index: bigint
+  readonly instance: Uint8Array
+  readonly network: Uint8Array
+}
+
+/**
+ * Adds the next event in log order; for a directory that keeps chains and reads the log itself. What is in the chain is
+ * not verified again. To ask whether an event would be taken, extend and drop the result.
+ *
+ * @param chain Undefined before the first event. It is not changed.
+ * @returns The chain with the event, which may be void: see {@link ChainEvent.void} of the last one.
+ * @throws {PacketError} `KEY_EVENT_INVALID`, `SIGNATURE_INVALID` or `NETWORK_MISMATCH`.
+ */
+export async function extendChain(
+  chain: VerifiedChain | undefined,
+  signed: SignedKeyEvent,
+  { index, instance, network }: ChainPlace,
+): Promise<VerifiedChain> {
+  const event = parseKeyEvent(signed)
+  if (!equalBytes(event.network, network)) {
+    throw new PacketError('NETWORK_MISMATCH', 'Cannot take a key event: it is of another network')
+  }
+  if (!equalBytes(event.instance, instance)) throw invalid('an event of another instance')
+  const events = chain?.events ?? []
+  const last = events.at(-1)
+  if (last !== undefined && index <= last.index) throw invalid(`index ${index} after ${last.index}, wanted log order`)
+  const digest = keyEventDigest(signed.body)
+  const added = { event, signed, digest, index, ...(await placeEvent(chain, signed, event)) }
+  const head = isChained(event) && !added.void ? digest : (chain?.head as Uint8Array)
+  return { instance: instance.slice(), events: [...events, added], head } as unknown as VerifiedChain
+}
+
+type Standing = Pick<ChainEvent, 'void' | 'operational' | 'nextKeyHash'>
+
+function placeEvent(chain: VerifiedChain | undefined, signed: SignedKeyEvent, event: KeyEvent): Promise<Standing> {
+  if (chain === undefined && (event.type !== DELEGATION || event.prev !== undefined)) {
+    throw invalid('its first event is not a delegation without prev')
+  }
+  return isChained(event) ? placeChained(chain, signed, event) : placeHanging(chain as VerifiedChain, signed, event)
+}
+
+async function placeChained(
+  chain: VerifiedChain | undefined,
+  signed: SignedKeyEvent,
+  event: KeyEvent,
+): Promise<Standing> {
+  const rootKey = event.rootKey ?? (chain?.events[0]?.event.rootKey as Uint8Array)
+  if (!equalBytes(instanceId(rootKey), event.instance)) throw invalid('its root key is not the instance’s')
+  // What was in force is judged at the event before, also for an event that lost the race and is void.
+  const before =
+    event.prev && chain?.events.find((each) => isChained(each.event) && equalBytes(each.digest, event.prev!))
+  if (event.prev !== undefined && before === undefined) throw invalid('its prev names no chained event')
+  const isVoid = before === undefined ? chain !== undefined : before.void || !equalBytes(before.digest, chain!.head)
+  if (event.type === REVOCATION) {
+    const operational = before?.operational
+    await verifyKeyEvent(signed, event, operational ? [operational, rootKey] : [rootKey])
+    const endsIt = operational !== undefined && equalBytes(event.key!, operational)
+    return { void: isVoid, operational: endsIt ? undefined : operational, nextKeyHash: before?.nextKeyHash }
+  }
+  if (before?.nextKeyHash && !equalBytes(nextKeyHash(event.key!), before.nextKeyHash)) {
+    throw invalid('its operational key is not the one that the delegation before announced')
+  }
+  await verifyKeyEvent(signed, event, [rootKey])
+  return { void: isVoid, operational: event.key, nextKeyHash: event.nextKeyHash }
+}
+
+async function placeHanging(chain: VerifiedChain, signed: SignedKeyEvent, event: KeyEvent): Promise<Standing> {
+  const delegation = delegationOf(chain, event)
+  if (delegation === undefined) throw invalid('it hangs from no delegation of the chain')
+  await verifyKeyEvent(signed, event, [delegation.event.key!])
+  return { void: delegation.void, operational: undefined, nextKeyHash: undefined }
+}
+
+const delegationOf = ({ events }: VerifiedChain, event: KeyEvent): ChainEvent | undefined =>
+  events.find((each) => each.event.type === DELEGATION && equalBytes(each.digest, event.delegation!))
+
+/** Where a packet stands. */
+export interface PacketPlace {
+  /** Index of the packet's leaf; before it has one, the size of the log. */
+  readonly leafIndex: bigint
+  /** Quorum time of the first checkpoint over the leaf; before there is one, now. */
+  readonly quorumTimeMs: number
+}
+
+/**
+ * The event that makes a packet key live for a packet.
+ *
+ * @throws {PacketError} `KEY_UNKNOWN`, `KEY_REVOKED` or `KEY_EXPIRED`; of several events of one key, what ails the newest.
+ */
+export function liveKey(chain: VerifiedChain, key: Uint8Array, { leafIndex, quorumTimeMs }: PacketPlace): ChainEvent {
+  let code: Code = 'KEY_UNKNOWN'
+  for (const each of chain.events.toReversed()) {
+    if (each.index >= leafIndex || each.void) continue
+    if (each.event.type !== PACKET_KEY || !equalBytes(each.event.key!, key)) continue
+    const delegation = delegationOf(chain, each.event)!
+    let ails: Code | undefined
+    if (isEnded(chain, key, leafIndex) || isDelegationEnded(chain, delegation, leafIndex)) ails = 'KEY_REVOKED'
+    else if (quorumTimeMs > each.event.notAfterMs! || quorumTimeMs > delegation.event.notAfterMs!) ails = 'KEY_EXPIRED'
+    if (ails === undefined) return each
+    if (code === 'KEY_UNKNOWN') code = ails
+  }
+  throw new PacketError(code, `Cannot trust the key: ${AILMENTS[code]} at leaf ${leafIndex}`)
+}
+
+const AILMENTS: Partial<Record<Code, string>> = {
+  KEY_UNKNOWN: 'it is no packet key of its instance',
+  KEY_REVOKED: 'it, or its delegation, had ended',
+  KEY_EXPIRED: 'it, or its delegation, had expired',
+}
+
+/** Whether a revocation below an index ends a key. A revoked key stays ended, also when it is delegated to again. */
+const isEnded = ({ events }: VerifiedChain, key: Uint8Array, leafIndex: bigint): boolean =>
+  events.some(
+    ({ event, index, ...each }) =>
+      event.type === REVOCATION && !each.void && index < leafIndex && equalBytes(event.key!, key),
+  )
+
+function isDelegationEnded(chain: VerifiedChain, delegation: ChainEvent, leafIndex: bigint): boolean {
+  const next = ({ event, index, ...each }: ChainEvent) =>
+    event.type === DELEGATION && !each.void && index > delegation.index && index < leafIndex
+  return chain.events.some(next) || isEnded(chain, delegation.event.key!, leafIndex)
+}
+
+/** A prekey that may be sealed to. */
+export interface LivePrekey {
+  readonly suite: number
+  readonly kemKey: Uint8Array
+  readonly kemKeyId: Uint8Array
+  readonly deleteAfterMs: number
+}
+
+/**
+ * The prekeys that a packet may be sealed to, newest first.
+ *
+ * @param expiresMs When the packet expires: a prekey is deleted no sooner.
+ * @param leafIndex Events from this index on do not count; all count when it is absent.
+ */
+export function livePrekeys(chain: VerifiedChain, expiresMs: number, leafIndex?: bigint): LivePrekey[] {
+  const before = leafIndex ?? (chain.events.at(-1)?.index ?? 0n) + 1n
+  const live: LivePrekey[] = []
+  for (const { event, index, ...each } of chain.events.toReversed()) {
+    if (event.type !== PREKEY || each.void || index >= before || event.deleteAfterMs! < expiresMs) continue
+    const delegation = delegationOf(chain, event)!
+    const id = kemKeyId(event.suite!, event.kemKey!)
+    if (isEnded(chain, id, before) || isDelegationEnded(chain, delegation, before)) continue
+    if (delegation.event.notAfterMs! < expiresMs) continue
+    live.push({ suite: event.suite!, kemKey: event.kemKey!, kemKeyId: id, deleteAfterMs: event.deleteAfterMs! })
+  }
+  return live
+}
+
+/** Digest of the last chained event that counts below an index; undefined when there is none. */
+export function headAt({ events }: VerifiedChain, leafIndex: bigint): Uint8Array | undefined {
+  return events.findLast(({ event, index, ...each }) => isChained(event) && !each.void && index < leafIndex)?.digest
+}
+
+/**
+ * What of a chain to show beside a packet: every chained event, and of those that hang from them the ones that are
+ * wanted. The chain stays valid, and stays short for an instance that changes its keys every day.
+ *
+ * @param logged The instance's events in log order, with their receipts.
+ * @param isWanted Asked for packet keys and prekeys.
+ */
+export function excerptChain(logged: readonly LoggedKeyEvent[], isWanted: (event: KeyEvent) => boolean): KeyChain {
+  return {
+    events: logged.filter((each) => {
+      const event = parseKeyEvent(each.event)
+      return isChained(event) || isWanted(event)
+    }),
+  }
+}
+
+const invalid = (why: string) => new PacketError('KEY_EVENT_INVALID', `Cannot take the key chain: ${why}`)
