@@ -5,6 +5,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { type DescField, type DescFile, type DescMessage, getOption, ScalarType } from '@bufbuild/protobuf'
 import * as option from '../src/gen/weave/codec/v1/options_pb.js'
+import { file_weave_control_v1_directory } from '../src/gen/weave/control/v1/directory_pb.js'
 import { file_weave_control_v1_key_event } from '../src/gen/weave/control/v1/key_event_pb.js'
 import { file_weave_control_v1_routing_table } from '../src/gen/weave/control/v1/routing_table_pb.js'
 import { file_weave_log_v1_receipt } from '../src/gen/weave/log/v1/receipt_pb.js'
@@ -21,6 +22,7 @@ const FILES: readonly DescFile[] = [
   file_weave_log_v1_receipt,
   file_weave_control_v1_key_event,
   file_weave_control_v1_routing_table,
+  file_weave_control_v1_directory,
   file_weave_model_v1_statement,
   file_weave_packet_v1_saved_answer,
 ]

@@ -573,6 +573,36 @@ export const Limits: Table<Limits> = /* @__PURE__ */ table('weave.control.v1.Lim
   { no: 1, name: 'packetsPerMinute', type: 'u32' },
 ])
 
+/** `weave.control.v1.Routes` */
+export interface Routes {
+  readonly routingTable: Uint8Array
+  readonly receipt: Receipt
+  readonly candidates: readonly KeyChain[]
+}
+export const Routes: Table<Routes> = /* @__PURE__ */ table('weave.control.v1.Routes', [
+  { no: 1, name: 'routingTable', type: 'bytes', required: true, maxBytes: 262144 },
+  { no: 2, name: 'receipt', type: 'message', required: true, message: () => Receipt },
+  { no: 3, name: 'candidates', type: 'message', repeated: true, maxItems: 1024, message: () => KeyChain },
+])
+
+/** `weave.control.v1.KeyEvents` */
+export interface KeyEvents {
+  readonly events: readonly SignedKeyEvent[]
+  readonly invite?: string | undefined
+}
+export const KeyEvents: Table<KeyEvents> = /* @__PURE__ */ table('weave.control.v1.KeyEvents', [
+  { no: 1, name: 'events', type: 'message', required: true, repeated: true, maxItems: 16, message: () => SignedKeyEvent },
+  { no: 2, name: 'invite', type: 'string', maxBytes: 256 },
+])
+
+/** `weave.control.v1.Receipts` */
+export interface Receipts {
+  readonly receipts: readonly Receipt[]
+}
+export const Receipts: Table<Receipts> = /* @__PURE__ */ table('weave.control.v1.Receipts', [
+  { no: 1, name: 'receipts', type: 'message', repeated: true, maxItems: 16, message: () => Receipt },
+])
+
 /** `weave.model.v1.ModelStatement` */
 export interface ModelStatement {
   readonly network: Uint8Array

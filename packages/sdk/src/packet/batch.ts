@@ -9,7 +9,7 @@ import { PAYLOAD_TYPES, pae } from '../envelope/dsse.ts'
 import type { DocumentSigner } from '../envelope/origin.ts'
 import { kemFor } from '../keys/kem.ts'
 import { computeRoot, type Hash, hashLeaf } from '../proof/merkle.ts'
-import { pathIn } from '../proof/prove.ts'
+import { proveInclusion } from '../proof/prove.ts'
 import type { PlainPacket } from './build.ts'
 import { finish, openingOf, type SealedRequest, sealUnsigned } from './seal.ts'
 
@@ -43,7 +43,7 @@ export async function sealBatch(plains: readonly PlainPacket[], signer: Document
   })
   const signature = await signer.sign(pae(PAYLOAD_TYPES['batch-root'], statement))
   return sealed.map(({ unsigned, secrets }, i) => {
-    const batch = { statement, signature, path: pathIn(leaves, i) }
+    const batch = { statement, signature, path: proveInclusion(leaves, i) }
     return { ...finish(unsigned, { batch }), ...secrets, opening: openingOf(plains[i] as PlainPacket) }
   })
 }

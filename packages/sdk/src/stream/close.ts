@@ -39,13 +39,14 @@ export function closeContentOf(end: StreamEnd, usage: Usage | undefined, error?:
  * Holds a CLOSE to the stream that was read. The pair of {@link closeContentOf}.
  *
  * @param code `core.code` of the CLOSE.
- * @returns The finish. Only `STOP` and `TOOL_CALLS` are complete.
+ * @returns The finish. Only `STOP` and `TOOL_CALLS` are complete; `ABORTED` says nothing of the frames.
  * @throws {PacketError} `STREAM_TRUNCATED` if frames are missing that CLOSE counts; `STREAM_INVALID` for any other
  *   disagreement; `COMMITMENT_MISMATCH` if the answer is not the one it commits to.
  */
 export function checkClose(code: number | undefined, content: CloseContent, end: StreamEnd): Finish {
   const finish = finishOf(code)
   if (finish === undefined) throw invalid(`its finish is ${code}`)
+  if (finish === 'ABORTED') return finish
   const frames = content.frames ?? 0
   const sameStream = content.stream === undefined ? end.streamId === undefined : same(content.stream, end.streamId)
   if (!sameStream) throw invalid('it closes another stream')
