@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto'
+import { setImmediate as immediate } from 'node:timers/promises'
 import type { LlamaContextSequence, LlamaModel, Token } from 'node-llama-cpp'
 import type { EngineEvent, FinishReason, Sampling } from '../engine.ts'
 import { textGate } from '../engine-text.ts'
@@ -26,8 +27,8 @@ const TRAIL_TOKENS = 4
 const MAX_PENDING_TOKENS = 4
 
 /**
- * Evaluates the prompt and samples until the turn ends. Runs at the speed of the model, whoever reads: each token is
- * handed to `emit` while the next one is already computed.
+ * Evaluates the prompt and samples until the turn ends. Runs at the speed of the model, whoever reads: a token is made into
+ * text and handed to `emit` while the next one is already computed. So a stop string costs one token more than needed.
  *
  * @param stopped Asked after each piece of work (a chunk of the prompt, a token); then the run ends without `finish`.
  */
@@ -37,58 +38,89 @@ export async function runSequence(
   stopped: () => boolean,
   emit: (event: EngineEvent) => void,
 ): Promise<void> {
-  const last = await evaluatePrompt(seat, plan, stopped)
+  const rest = await evaluatePrompt(seat, plan, stopped)
   if (stopped()) return
-  const { model } = plan
-  const gate = textGate(plan.sampling.stop)
-  const trail: Token[] = plan.prompt.slice(-TRAIL_TOKENS)
-  let pending: Token[] = []
+  const text = textOf(plan, (shown) => emit({ type: 'text', text: shown }))
+  const tokens = seat.sequence.evaluate(rest, samplerOptions(plan.sampling))
   let completionTokens = 0
   let reason: FinishReason = 'length'
-  const show = (text: string) => {
-    if (text !== '') emit({ type: 'text', text })
-  }
-  const flushPending = () => {
-    const text = model.detokenize(pending, false, trail)
-    trail.push(...pending)
-    trail.splice(0, trail.length - TRAIL_TOKENS)
-    pending = []
-    show(gate.push(text))
-  }
-  for await (const token of seat.sequence.evaluate(last, samplerOptions(plan.sampling))) {
-    if (stopped()) return
-    completionTokens++
-    if (model.isEogToken(token) || plan.turnEnds.has(token)) {
-      reason = 'stop'
-      break
+  let next = tokens.next()
+  try {
+    for (;;) {
+      const { value: token } = await next
+      if (stopped()) return
+      if (token === undefined) throw new Error('the sequence ended before its turn did')
+      completionTokens++
+      if (plan.model.isEogToken(token) || plan.turnEnds.has(token)) {
+        reason = 'stop'
+        break
+      }
+      const isLast = completionTokens >= plan.limit
+      if (!isLast) {
+        next = tokens.next()
+        // The library hands the next token to its thread in this round of the event loop; what is done now would delay it.
+        await immediate()
+      }
+      text.add(token)
+      if (isLast || text.stopped) break
     }
-    pending.push(token)
-    if (pending.length >= MAX_PENDING_TOKENS || !model.detokenize(pending, false, trail).endsWith('\ufffd'))
-      flushPending()
-    if (gate.stopped) {
-      reason = 'stop'
-      break
-    }
-    if (completionTokens >= plan.limit) break
+  } finally {
+    await next.catch(() => undefined)
+    await tokens.return()
   }
-  if (pending.length > 0 && !gate.stopped) flushPending()
-  show(gate.flush())
-  if (gate.stopped) reason = 'stop'
+  text.end()
+  if (text.stopped) reason = 'stop'
   emit({ type: 'finish', reason, usage: { promptTokens: plan.prompt.length, completionTokens } })
 }
 
+interface TokenText {
+  add(token: Token): void
+  end(): void
+  readonly stopped: boolean
+}
+
+/** Text of tokens, a character at least at a time: some tokens are only a part of one. */
+function textOf({ model, prompt, sampling }: RunPlan, show: (text: string) => void): TokenText {
+  const gate = textGate(sampling.stop)
+  const trail: Token[] = prompt.slice(-TRAIL_TOKENS)
+  let pending: Token[] = []
+  const pass = (text: string) => {
+    trail.push(...pending)
+    trail.splice(0, trail.length - TRAIL_TOKENS)
+    pending = []
+    const shown = gate.push(text)
+    if (shown !== '') show(shown)
+  }
+  return {
+    get stopped() {
+      return gate.stopped
+    },
+    add(token) {
+      pending.push(token)
+      const text = model.detokenize(pending, false, trail)
+      if (pending.length >= MAX_PENDING_TOKENS || !text.endsWith('\ufffd')) pass(text)
+    },
+    end() {
+      if (pending.length > 0 && !gate.stopped) pass(model.detokenize(pending, false, trail))
+      const held = gate.flush()
+      if (held !== '') show(held)
+    },
+  }
+}
+
 /**
- * Evaluates all but the last chunk's rest of the prompt, in chunks that begin at multiples of `promptChunk`. What the seat
+ * Evaluates the prompt but for its tail, in chunks that begin at multiples of `promptChunk`. What the seat
  * holds of an earlier prompt is kept, but only whole chunks: then every token is computed in a batch of the same shape as
  * without the cache, and the same request gives the same bits.
  *
- * @returns The tokens that are left: one or more, at most a chunk. Sampling starts with them.
+ * @returns The tail: one token or more, at most one and a half chunks, because a short batch costs nearly as much as a
+ *   long one. Sampling starts with it.
  */
 async function evaluatePrompt(seat: Seat, plan: RunPlan, stopped: () => boolean): Promise<Token[]> {
   const { prompt, promptChunk } = plan
   const { sequence } = seat
   const same = sequence.compareContextTokens([...prompt]).firstDifferentIndex
-  const whole = Math.floor((prompt.length - 1) / promptChunk) * promptChunk
+  const whole = Math.max(0, Math.floor((prompt.length - 1 - promptChunk / 2) / promptChunk)) * promptChunk
   let at = Math.min(whole, Math.floor(Math.min(same, seat.reusable) / promptChunk) * promptChunk)
   seat.reusable = at
   if (sequence.nextTokenIndex > at) {

@@ -6,14 +6,14 @@ import type { LlamaModel, Token } from 'node-llama-cpp'
 /** What was measured to be best for one model on one host. */
 export interface Tuning {
   readonly threads: number
-  /** Prompt tokens that take about {@link CHUNK_MS}: how long an abort may have to wait for the CPU. */
+  /** Prompt tokens that take {@link CHUNK_MS} at most: an abort has to wait for one batch of up to 1.5 chunks. */
   readonly promptChunk: number
   /** Median milliseconds of one token, for the record. */
   readonly tokenMs: number
 }
 
-const CHUNK_MS = 120
-const PROMPT_TOKENS = 32
+const CHUNK_MS = 160
+const PROMPT_TOKENS = 48
 const SAMPLED_TOKENS = 12
 /** A candidate that has taken this many times as long as the best one is left. */
 const HOPELESS = 1.5
@@ -86,7 +86,7 @@ async function trial(
     }
     const tokenMs = intervals.sort((one, other) => one - other)[Math.floor(intervals.length / 2)] ?? promptMs
     const fitting = Math.floor((CHUNK_MS / promptMs) * prompt.length)
-    const promptChunk = Math.min(512, Math.max(8, 2 ** Math.floor(Math.log2(Math.max(1, fitting)))))
+    const promptChunk = Math.min(512, Math.max(8, fitting - (fitting % 8)))
     return { threads, promptChunk, tokenMs, totalMs: promptMs + tokenMs * SAMPLED_TOKENS }
   } finally {
     await context.dispose()
