@@ -40,4 +40,4 @@ export interface SignatureCase {
   readonly signature: Uint8Array
 }
 
-export const ofHex = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, 'hex'))
+export const ofHex = (hex: string): Uint8Array<ArrayBuffer> => new Uint8Array(Buffer.from(hex, 'hex'))
