@@ -24,7 +24,7 @@ const TRIES = 3
  * there, three times in all; then the part file is left for the next call.
  *
  * @throws {ModelError} `NOT_PERMITTED` for a host outside the list, also as a redirect; `MODEL_UNAVAILABLE` when the server
- *   cannot be reached or says no; `CANCELLED`.
+ *   cannot be reached or says no; `DOCUMENT_MALFORMED` when it sends too much; `CANCELLED`.
  */
 export async function download(url: string, part: PartFile, options: DownloadOptions): Promise<void> {
   const dispatcher = new Agent({
@@ -76,7 +76,7 @@ async function downloadOnce(
   }
   for await (const chunk of answer.body as AsyncIterable<Uint8Array>) {
     if (part.bytes + chunk.length > options.maxBytes) {
-      throw unavailable(url, `it sends more than ${options.maxBytes} bytes`)
+      throw new ModelError('DOCUMENT_MALFORMED', `Cannot fetch ${url}: it sends more than ${options.maxBytes} bytes`)
     }
     await part.write(chunk)
     options.onBytes(part.bytes)

@@ -137,8 +137,9 @@ async function bring(
         await part.discard()
         throw error
       }
-      // What came is kept for the next call, but not what has grown past its size or is not a file of this kind.
-      await (error.code === 'CANCELLED' || error.code === 'MODEL_UNAVAILABLE' ? part.keep() : part.discard())
+      // What came is kept for the next call, unless it cannot be a beginning of the model.
+      const resumable = error.code === 'CANCELLED' || error.code === 'MODEL_UNAVAILABLE'
+      await (resumable && part.bytes > 0 ? part.keep() : part.discard())
       if (error.code === 'CANCELLED') throw error
       return error.message
     }
