@@ -7,12 +7,8 @@
  *
  * @module
  */
-import {
-  JinjaTemplateChatWrapper,
-  type LlamaContext,
-  type LlamaModel,
-} from '../packages/agent/node_modules/node-llama-cpp/dist/index.js'
 import { llamaEngine } from '../packages/agent/src/adapters/llama-engine.ts'
+import { promptTemplate } from '../packages/agent/src/adapters/llama-prompt.ts'
 import { loadRuntime } from '../packages/agent/src/adapters/llama-runtime.ts'
 import type { Engine } from '../packages/agent/src/engine.ts'
 import { DEMO_MODEL } from '../packages/agent/src/models/catalogue.ts'
@@ -40,27 +36,21 @@ export async function directLlama(options: {
   contextTokens: number
 }): Promise<DirectLlama> {
   const { llama } = await loadRuntime(false)
-  const model: LlamaModel = await llama.loadModel({ modelPath: options.modelPath })
-  const context: LlamaContext = await model.createContext({
+  const model = await llama.loadModel({ modelPath: options.modelPath })
+  const context = await model.createContext({
     contextSize: options.contextTokens,
     sequences: 1,
     threads: options.threads,
   })
   const sequence = context.getSequence()
-  const template = (await readModelFacts(options.modelPath)).chatTemplate ?? ''
-  const wrapper = new JinjaTemplateChatWrapper({ template, tokenizer: model.tokenizer })
+  const { chatTemplate = '' } = await readModelFacts(options.modelPath)
+  const template = promptTemplate(model, chatTemplate)
   return {
     async run({ prompt, tokens }) {
       await sequence.clearHistory()
       const startedAt = performance.now()
       const times: number[] = []
-      const { contextText } = wrapper.generateContextState({
-        chatHistory: [
-          { type: 'user', text: prompt },
-          { type: 'model', response: [''] },
-        ],
-      })
-      const input = contextText.tokenize(model.tokenizer)
+      const input = template.tokenize([{ role: 'user', content: prompt }])
       for await (const token of sequence.evaluate(input, { temperature: 0, yieldEogToken: true })) {
         model.detokenize([token])
         times.push(performance.now() - startedAt)
@@ -76,7 +66,7 @@ export async function directLlama(options: {
   }
 }
 
-/** The same through the port. Another prompt in between would not empty the cache, so the engine has one slot and it asks one. */
+/** The same through the port. A request before it, of an engine with one slot, pushes what it may reuse out of the context. */
 export async function runEngine(engine: Engine, { prompt, tokens }: Run): Promise<TokenTimes> {
   const signal = new AbortController().signal
   for await (const _ of engine.generate(
