@@ -1,1 +1,14 @@
-export {}
+/**
+ * Make, send and verify MystraNet Weave packets.
+ *
+ * @module
+ */
+export { type Answer, type Client, type ClientOptions, collect, createClient, type Message, type Question, type Sampling } from './client.ts'
+export { type Code, type Fate, isPacketError, PacketError, type Remedy } from './errors.ts'
+export { type Identity, newSeeds, openIdentity } from './keys/identity.ts'
+export { formatInstanceId, parseInstanceId } from './keys/name.ts'
+export { parseSavedAnswer } from './proof/saved-answer.ts'
+export { parseTrustFile, type TrustFile } from './proof/trust-file.ts'
+export { examine, type Verdict, type VerifiedAnswer, verify } from './proof/verify.ts'
+export type { AnswerEvent } from './stream/answer.ts'
+export type { Memory } from './transport/directory.ts'

@@ -1,0 +1,285 @@
+/**
+ * Reads the records of one answer as they come, and believes none that it has not checked. No I/O: the caller brings
+ * records, from as many connections as it takes, and resumes from {@link AnswerReader.wantedFrame}.
+ *
+ * @module
+ */
+import { codeOfWire, type Code } from '@mystranet/schemas/codes'
+import { type Finish, isComplete } from '@mystranet/schemas/kinds'
+import { AnswerContent, KeyChain, Notice, Receipt, type Usage } from '@mystranet/schemas/messages'
+import { type Bytes, concat, equalBytes, fromUtf8, toHex } from '../bytes.ts'
+import { checkHashes, verifyDocument, verifyOrigin } from '../envelope/origin.ts'
+import { type ParsedPacket, parsePacket, read } from '../envelope/parse.ts'
+import { PacketError } from '../errors.ts'
+import { liveKey, verifyChain } from '../keys/chain.ts'
+import { openStreamClose, openStreamOpen, type OpenedReply } from '../packet/open.ts'
+import { deriveReplyKeys, type ReplyKeys } from '../packet/reply-keys.ts'
+import type { SealedRequest } from '../packet/seal.ts'
+import { packetPartition } from '../proof/leaf.ts'
+import { checkLeaf, openReceipt, type VerifiedReceipt, verifyReceipt } from '../proof/receipt.ts'
+import type { TrustFile } from '../proof/trust-file.ts'
+import { verifyStreamCheckpoint } from './checkpoint.ts'
+import { checkClose } from './close.ts'
+import { createFrameReader, type FrameReader } from './frame.ts'
+import type { AnswerRecord } from './record.ts'
+
+export type AnswerEvent =
+  | { readonly type: 'progress'; readonly text: string }
+  | { readonly type: 'open'; readonly attempt: number; readonly agent: Uint8Array }
+  | { readonly type: 'text'; readonly text: string }
+  /** Authenticated, and not logged yet: wait for `end` before the answer is called verified. */
+  | { readonly type: 'close'; readonly finish: Finish; readonly usage: Usage | undefined }
+  | { readonly type: 'end' }
+
+/** A reply with what was inside it. */
+export interface ReadReply {
+  readonly packet: ParsedPacket
+  readonly opening: OpenedReply<unknown>['opening']
+  readonly receipt: Receipt | undefined
+}
+
+/** What was read of an answer; the material of a saved one. */
+export interface ReadAnswer {
+  readonly open: ReadReply | undefined
+  readonly close: ReadReply | undefined
+  readonly answer: Bytes
+  readonly answerSalt: Uint8Array | undefined
+  readonly finish: Finish | undefined
+  readonly attemptReceipt: Receipt | undefined
+  readonly statementReceipt: Receipt | undefined
+  readonly agentKeys: KeyChain | undefined
+}
+
+export interface AnswerReader {
+  /**
+   * Takes the next record.
+   *
+   * @throws {PacketError} what the agent or the nexus refused it with; or why the record cannot be believed.
+   */
+  take(record: AnswerRecord): Promise<AnswerEvent[]>
+  /** Frame to ask for after a connection was lost. */
+  readonly wantedFrame: number
+  readonly ended: boolean
+  read(): ReadAnswer
+}
+
+interface Attempt {
+  readonly number: number
+  readonly agent: Uint8Array
+  readonly open: ReadReply
+  readonly keys: ReplyKeys
+  readonly frames: FrameReader
+  readonly payloads: Uint8Array[]
+  close?: ReadReply & { readonly finish: Finish; readonly usage: Usage | undefined }
+}
+
+export function createAnswerReader(request: SealedRequest, trust: TrustFile): AnswerReader {
+  let agentKeys: KeyChain | undefined
+  let attemptReceipt: Receipt | undefined
+  let statementReceipt: Receipt | undefined
+  let attempt: Attempt | undefined
+  let ended = false
+  const receipts = new Map<string, Receipt>()
+  const partition = packetPartition(request.core.sender, request.core.correlationId)
+
+  /** Signature, keys and place of a reply: §13's checks as far as they can be made while it streams. */
+  async function authenticate(packet: ParsedPacket): Promise<void> {
+    const { core } = packet
+    await verifyOrigin(packet, packet.origin)
+    checkHashes(packet)
+    if (!equalBytes(core.network, request.core.network)) throw refuse('NETWORK_MISMATCH', 'it is of another network')
+    if (!equalBytes(core.inReplyTo as Uint8Array, request.id)) throw refuse('ANSWER_INVALID', 'it answers another packet')
+    if (!equalBytes(core.correlationId, request.core.correlationId)) {
+      throw refuse('ANSWER_INVALID', 'it correlates with another packet')
+    }
+    if (!request.core.recipients.some((each) => equalBytes(each, core.sender))) {
+      throw refuse('NOT_A_CANDIDATE', 'its sender is no recipient of the request')
+    }
+    if (agentKeys === undefined) throw refuse('KEY_UNKNOWN', "its sender's keys did not come")
+    const proven = await proveAttempt(core.sender, core.attempt as number)
+    const chain = await verifyChain(agentKeys, core.sender, trust)
+    // It has no leaf at hand yet: the moment of its attempt stands in for it, and the verdict looks again.
+    liveKey(chain, core.senderKey, { leafIndex: 1n << 62n, quorumTimeMs: proven.quorumTimeMs })
+  }
+
+  async function proveAttempt(agent: Uint8Array, number: number): Promise<VerifiedReceipt> {
+    if (attemptReceipt === undefined) throw refuse('ATTEMPT_UNPROVEN', 'its attempt was not proven')
+    const proven = await verifyReceipt(attemptReceipt, trust)
+    const commitment = request.core.tableDigest
+    checkLeaf(proven.leaf, { kind: 'attempt', subject: request.id, partition, attempt: number, commitment })
+    const decided = proven.addendum?.decision?.agent
+    if (decided === undefined || !equalBytes(decided, agent)) {
+      throw refuse('NOT_A_CANDIDATE', 'its attempt was given to another agent')
+    }
+    return proven
+  }
+
+  async function takePacket(bytes: Uint8Array): Promise<AnswerEvent[]> {
+    const packet = parsePacket(bytes)
+    await authenticate(packet)
+    if (packet.kind === 'NACK') throw refusalOf(packet.core.code, 'The agent refused the packet')
+    if (packet.kind === 'STREAM_OPEN') return takeOpen(packet)
+    if (packet.kind === 'STREAM_CLOSE') return takeClose(packet)
+    return [{ type: 'progress', text: 'accepted' }]
+  }
+
+  function takeOpen(packet: ParsedPacket): AnswerEvent[] {
+    const number = packet.core.attempt as number
+    // Sent again after a reconnect.
+    if (attempt && equalBytes(attempt.open.packet.id, packet.id)) return []
+    if (attempt && number <= attempt.number) throw refuse('STREAM_INVALID', 'a second stream of one attempt')
+    const secret = request.replySecrets.get(toHex(packet.core.sender))
+    if (secret === undefined) throw refuse('NOT_A_CANDIDATE', 'its sender is no recipient of the request')
+    const keys = deriveReplyKeys(secret, packet.core.responseNonce as Uint8Array)
+    const { opening } = openStreamOpen(packet, keys)
+    attempt = {
+      number,
+      agent: packet.core.sender,
+      open: { packet, opening, receipt: receipts.get(toHex(packet.id)) },
+      keys,
+      frames: createFrameReader(packet.id, keys.frame),
+      payloads: [],
+    }
+    return [{ type: 'open', attempt: number, agent: packet.core.sender }]
+  }
+
+  function takeFrame(bytes: Uint8Array): AnswerEvent[] {
+    if (attempt === undefined) throw refuse('STREAM_INVALID', 'a frame came before its stream')
+    const payload = attempt.frames.read(bytes)
+    const { parts } = read(AnswerContent, payload, 'CONTENT_INVALID')
+    attempt.payloads.push(payload)
+    const text = parts.map((part) => part.text ?? '').join('')
+    return text === '' ? [] : [{ type: 'text', text }]
+  }
+
+  function takeClose(packet: ParsedPacket): AnswerEvent[] {
+    if (packet.ciphertext === undefined) throw refusalOf(68, 'The agent lost the answer on its way')
+    if (attempt?.close && equalBytes(attempt.close.packet.id, packet.id)) return []
+    if (attempt?.close) throw refuse('STREAM_INVALID', 'a second end of one attempt')
+    const stream = attempt?.number === packet.core.attempt ? attempt : undefined
+    if (stream === undefined) throw refuse('STREAM_INVALID', 'its stream did not open')
+    const { core } = packet
+    if (!equalBytes(core.responseNonce as Uint8Array, stream.open.packet.core.responseNonce as Uint8Array)) {
+      throw refuse('ANSWER_INVALID', 'its nonce is not that of its stream')
+    }
+    if (!equalBytes(core.senderKey, stream.open.packet.core.senderKey)) {
+      throw refuse('ANSWER_INVALID', 'another key than that of its stream signed it')
+    }
+    const { content, opening } = openStreamClose(packet, stream.keys)
+    const finish = checkClose(core.code, content, {
+      streamId: stream.open.packet.id,
+      frames: stream.frames.count,
+      root: stream.frames.root(),
+      ended: stream.frames.ended,
+      answer: concat(...stream.payloads),
+      answerSalt: stream.keys.answerSalt,
+    })
+    stream.close = { packet, opening, receipt: receipts.get(toHex(packet.id)), finish, usage: content.usage }
+    if (!isComplete(finish) && finish !== 'LENGTH') {
+      throw refusalOf(content.error ?? (finish === 'CANCELLED' ? 67 : 66), `The answer was cut: ${finish}`)
+    }
+    return [{ type: 'close', finish, usage: content.usage }]
+  }
+
+  async function takeCheckpoint(bytes: Uint8Array): Promise<void> {
+    if (attempt === undefined) throw refuse('STREAM_INVALID', 'a stream checkpoint came before its stream')
+    const { packet } = attempt.open
+    const { frames } = attempt
+    const of = { network: packet.core.network, streamId: packet.id, key: packet.core.senderKey }
+    await verifyStreamCheckpoint(bytes, of, (size) => (size === frames.count ? frames.root() : undefined))
+  }
+
+  async function takeNotice(bytes: Uint8Array): Promise<never> {
+    const document = await verifyDocument('notice', bytes)
+    const notice = read(Notice, document.body)
+    if (!trust.nexusKeys.some((key) => equalBytes(key, document.key))) {
+      throw refuse('SIGNATURE_INVALID', 'its notice is signed by no nexus of the trust file')
+    }
+    if (!equalBytes(notice.packetId, request.id)) throw refuse('ANSWER_INVALID', 'its notice is of another packet')
+    const code = codeOfWire(notice.code)
+    const tries = notice.attempts.map((each) => codeOfWire(each.code) ?? each.code).join(', ')
+    throw new PacketError(
+      code === 'CANCELLED' ? 'CANCELLED' : 'DEAD_LETTERED',
+      `Cannot answer the packet: ${code ?? notice.code} after ${notice.attempts.length} attempts (${tries})`,
+    )
+  }
+
+  function keepReceipt(bytes: Uint8Array): void {
+    const receipt = read(Receipt, bytes, 'PROOF_INVALID')
+    const id = toHex(openReceipt(receipt).leaf.subject)
+    receipts.set(id, receipt)
+  }
+
+  return {
+    get wantedFrame() {
+      return attempt?.frames.count ?? 0
+    },
+    get ended() {
+      return ended
+    },
+    async take({ type, value }) {
+      switch (type) {
+        case 'packet':
+          return takePacket(value)
+        case 'frame':
+          return takeFrame(value)
+        case 'checkpoint':
+          await takeCheckpoint(value)
+          return []
+        case 'receipt':
+          keepReceipt(value)
+          return []
+        case 'heartbeat':
+          return [{ type: 'progress', text: progressOf(value) }]
+        case 'notice':
+          return takeNotice(value)
+        case 'agent-keys':
+          agentKeys = read(KeyChain, value, 'KEY_EVENT_INVALID')
+          return []
+        case 'attempt-receipt':
+          attemptReceipt = read(Receipt, value, 'PROOF_INVALID')
+          return []
+        case 'statement-receipt':
+          statementReceipt = read(Receipt, value, 'PROOF_INVALID')
+          return []
+        case 'end':
+          ended = true
+          return [{ type: 'end' }]
+      }
+    },
+    read() {
+      const withReceipt = (reply: ReadReply): ReadReply => ({
+        packet: reply.packet,
+        opening: reply.opening,
+        receipt: receipts.get(toHex(reply.packet.id)),
+      })
+      return {
+        open: attempt && withReceipt(attempt.open),
+        close: attempt?.close && withReceipt(attempt.close),
+        answer: concat(...(attempt?.payloads ?? [])),
+        answerSalt: attempt?.keys.answerSalt,
+        finish: attempt?.close?.finish,
+        attemptReceipt,
+        statementReceipt,
+        agentKeys,
+      }
+    },
+  }
+}
+
+/** What a refusal by its number on the wire means to the one who asked. */
+function refusalOf(wire: number | undefined, what: string): PacketError {
+  const code: Code = (wire === undefined ? undefined : codeOfWire(wire)) ?? 'ANSWER_CUT'
+  return new PacketError(code, `${what}: ${code}`)
+}
+
+const refuse = (code: Code, why: string) => new PacketError(code, `Cannot believe the reply: ${why}`)
+
+/** Unauthenticated text: short, and nothing but what can be printed. */
+function progressOf(value: Uint8Array): string {
+  try {
+    return fromUtf8(value.subarray(0, 200)).replace(/[^\x20-\x7e]/g, '?')
+  } catch {
+    return '?'
+  }
+}
