@@ -49,6 +49,11 @@ describe('parseBech32()', () => {
     expect(parseBech32(`11${'l'.repeat(82)}ludsr8`)).toMatch(/left over/)
   })
 
+  // One group of five zero bits more than the bytes need: a second text for the same bytes.
+  it.each(['weave1q5ews7f', 'weave1qqqkpj0ud', 'weave1qqqqqqulm8yn'])('refuses the superfluous group of %s', (text) => {
+    expect(parseBech32(text)).toMatch(/left over/)
+  })
+
   const prefix = fc.string({ minLength: 1, maxLength: 20 }).filter((text) => /^[!-@[-~]+$/.test(text))
 
   it('reads what was written', () => {

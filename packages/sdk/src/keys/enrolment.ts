@@ -53,7 +53,8 @@ const RENEW_MS = 3_600_000
 /** The delegation in force, if the identity's operational key is its own. */
 export function delegationInForce(chain: VerifiedChain, { operational }: Identity): Uint8Array | undefined {
   const last = chain.events.findLast(({ event, ...each }) => event.type === KEY_EVENT_TYPES.DELEGATION && !each.void)
-  const isOurs = last !== undefined && operational !== undefined && equalBytes(last.event.key as Uint8Array, operational.publicKey)
+  const isOurs =
+    last !== undefined && operational !== undefined && equalBytes(last.event.key as Uint8Array, operational.publicKey)
   return isOurs ? last.digest : undefined
 }
 

@@ -213,7 +213,7 @@ function diffieHellman(privateKey: KeyObject, publicKey: Uint8Array): Bytes | un
     const shared = plain(crypto.diffieHellman({ privateKey, publicKey: publicKeyObject(publicKey) }))
     return isZero(shared) ? undefined : shared
   } catch {
-    // OpenSSL refuses an all-zero result by throwing.
+    // OpenSSL refuses an all-zero result by throwing; not every runtime that offers this call is OpenSSL.
     return undefined
   }
 }
