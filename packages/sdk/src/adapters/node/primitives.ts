@@ -26,8 +26,8 @@ const HASH_BYTES = 32
 /** As text of one character a byte: making a `Buffer` for 32 bytes costs more than hashing 100. */
 const digestText =
   oneShot === undefined
-    ? (data: Uint8Array): string => crypto.createHash('sha256').update(data).digest('latin1')
-    : (data: Uint8Array): string => oneShot('sha256', data, 'latin1')
+    ? (data: Uint8Array): string => crypto.createHash('sha256').update(data).digest('binary')
+    : (data: Uint8Array): string => oneShot('sha256', data, 'binary')
 
 function digest(data: Uint8Array): Bytes {
   const text = digestText(data)
