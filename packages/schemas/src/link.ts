@@ -14,7 +14,12 @@ import type { Code } from './codes.ts'
 /** From the agent to the router. */
 export type AgentMessage =
   /** First message, again after every reconnect. `slots`: packets that it takes at once. */
-  | { readonly type: 'hello'; readonly instance: Uint8Array; readonly slots: number; readonly models: readonly string[] }
+  | {
+      readonly type: 'hello'
+      readonly instance: Uint8Array
+      readonly slots: number
+      readonly models: readonly string[]
+    }
   /** SignedKeyEvents to log; answered with one Receipt for each. */
   | { readonly type: 'keys'; readonly id: number; readonly events: readonly Uint8Array[] }
   /** A SignedDocument of type model-statement to log; answered with its Receipt. */

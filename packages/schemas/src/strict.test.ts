@@ -302,6 +302,7 @@ describe('malleability: one guard for each family', () => {
     ['packed numbers past the end', HeaderCore, core('ea010501'), 'cut or empty'],
     ['a packed number cut by its own end', HeaderCore, core('ea010181'), 'end inside a number'],
     ['too many packed numbers', HeaderCore, core('ea0109 010203040506070809'), 'more than 8 items'],
+    ['too many items', Sampling, '2200'.repeat(17), 'more than 16 items'],
     ['text that is not UTF-8', ChatMessage, '0a01ff', 'not UTF-8'],
     ['half a surrogate pair', ChatMessage, '0a03eda080', 'not UTF-8'],
     ['overlong UTF-8', ChatMessage, '0a02c0af', 'not UTF-8'],
@@ -319,6 +320,12 @@ describe('malleability: one guard for each family', () => {
     ['a missing required value', ChatMessage, '120161', 'required value is absent'],
     ['a missing required list', messages.Recipients, '', 'required value is absent'],
     ['a cut number', Usage, '0880', 'end inside a number'],
+    [
+      'a 64-bit number cut by the end of its message',
+      Addendum,
+      `0a10${'cd'.repeat(16)} 42020880 01`,
+      'end inside a number',
+    ],
     ['a message that ends inside its parent only', messages.RequestContent, '1203 0a0308 01', 'end inside a value'],
   ])('refuses %s', (_, table, bytes, guard) => {
     expect(() => decode(table, hex(bytes))).toThrow(SchemaError)
