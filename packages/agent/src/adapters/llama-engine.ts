@@ -40,9 +40,11 @@ export interface LlamaEngineOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+const STAGES = ['digest', 'load', 'threads', 'ready'] as const
+
 /** `done` of the stage, from 0 to 1. */
 export interface LlamaLoadProgress {
-  readonly stage: 'digest' | 'load' | 'threads' | 'ready'
+  readonly stage: (typeof STAGES)[number]
   readonly done: number
 }
 
@@ -187,7 +189,13 @@ function gone(code: 'MODEL_UNAVAILABLE' | 'ENGINE_FAILED'): EngineError {
 }
 
 async function load(options: LlamaEngineOptions): Promise<Loaded> {
-  const report = (stage: LlamaLoadProgress['stage'], done: number) => options.onProgress?.({ stage, done })
+  let reached = 0
+  const report = (stage: LlamaLoadProgress['stage'], done: number) => {
+    // The library tells of its loading a little late, sometimes after the next stage has begun.
+    if (STAGES.indexOf(stage) < reached) return
+    reached = STAGES.indexOf(stage)
+    options.onProgress?.({ stage, done })
+  }
   const undo: (() => Promise<void>)[] = []
   try {
     const facts = await readModelFacts(options.modelPath)

@@ -15,8 +15,10 @@ export interface Tuning {
 const CHUNK_MS = 160
 const PROMPT_TOKENS = 48
 const SAMPLED_TOKENS = 12
-/** A candidate that has taken this many times as long as the best one is left. */
-const HOPELESS = 1.5
+const SHORT_PROMPT_TOKENS = 8
+const SHORT_SAMPLED_TOKENS = 4
+/** More threads have to come down to this part of the time of fewer. */
+const WORTHWHILE = 0.8
 
 /**
  * The tuning of this model on this host: remembered in `⟨folder⟩/threads.json`, else measured in about a second.
@@ -43,18 +45,34 @@ async function measure(model: LlamaModel): Promise<Tuning> {
     .tokenize('The quick brown fox jumps over the lazy dog. '.repeat(PROMPT_TOKENS))
     .slice(0, PROMPT_TOKENS)
   // The first run pages the weights in; it would make the first candidate look slow.
-  await trial(model, prompt, 1, Number.POSITIVE_INFINITY)
-  let best: (Tuning & { totalMs: number }) | undefined
+  await trial(model, prompt, 1, 0)
+  let best: Trial | undefined
   for (const threads of candidates()) {
-    const result = await trial(model, prompt, threads, (best?.totalMs ?? Number.POSITIVE_INFINITY) * HOPELESS)
-    if (result !== undefined && result.totalMs < (best?.totalMs ?? Number.POSITIVE_INFINITY)) best = result
-    // What is slower with more threads does not become faster with still more.
-    else break
+    let limitMs = Number.POSITIVE_INFINITY
+    if (best !== undefined) {
+      // On a host that others use too, one good measurement may be luck, and a bad one takes seconds: a short one first.
+      const short = prompt.slice(0, SHORT_PROMPT_TOKENS)
+      const screened = await trial(
+        model,
+        short,
+        threads,
+        WORTHWHILE * best.tokenMs * (short.length + SHORT_SAMPLED_TOKENS),
+        SHORT_SAMPLED_TOKENS,
+      )
+      // What is hardly faster with more threads does not become much faster with still more.
+      if (screened === undefined) break
+      limitMs = best.totalMs * WORTHWHILE
+    }
+    const result = await trial(model, prompt, threads, limitMs)
+    if (result === undefined) break
+    best = result
   }
   if (best === undefined) throw new Error('no thread count could be measured')
   const { threads, promptChunk, tokenMs } = best
   return { threads, promptChunk, tokenMs }
 }
+
+type Trial = Tuning & { readonly totalMs: number }
 
 /** 1, 2, 4 … and the number of cores. */
 function candidates(): readonly number[] {
@@ -63,12 +81,14 @@ function candidates(): readonly number[] {
   return [...powers, cores]
 }
 
+/** @returns `undefined` once it has taken longer than `limitMs`. */
 async function trial(
   model: LlamaModel,
   prompt: Token[],
   threads: number,
   limitMs: number,
-): Promise<(Tuning & { totalMs: number }) | undefined> {
+  sampledTokens = SAMPLED_TOKENS,
+): Promise<Trial | undefined> {
   const context = await model.createContext({ contextSize: 128, sequences: 1, threads })
   try {
     const sequence = context.getSequence()
@@ -82,12 +102,12 @@ async function trial(
       else intervals.push(now - last)
       last = now
       if (now - start > limitMs) return undefined
-      if (intervals.length === SAMPLED_TOKENS) break
+      if (intervals.length === sampledTokens) break
     }
     const tokenMs = intervals.sort((one, other) => one - other)[Math.floor(intervals.length / 2)] ?? promptMs
     const fitting = Math.floor((CHUNK_MS / promptMs) * prompt.length)
     const promptChunk = Math.min(512, Math.max(8, fitting - (fitting % 8)))
-    return { threads, promptChunk, tokenMs, totalMs: promptMs + tokenMs * SAMPLED_TOKENS }
+    return { threads, promptChunk, tokenMs, totalMs: last - start }
   } finally {
     await context.dispose()
   }
