@@ -4,7 +4,7 @@
  * @module
  */
 import type { Finish } from '@mystranet/schemas/kinds'
-import type { ChatMessage, Receipt, Sampling as WireSampling, Usage } from '@mystranet/schemas/messages'
+import type { ChatMessage, Receipt, Usage, Sampling as WireSampling } from '@mystranet/schemas/messages'
 import { type Bytes, toHex } from './bytes.ts'
 import { isPacketError, PacketError } from './errors.ts'
 import { excerptChain, verifyChain } from './keys/chain.ts'
@@ -12,7 +12,7 @@ import { delegationInForce, enrolmentEvents, needsPacketKey, packetKeyEvent } fr
 import { KEY_EVENT_TYPES } from './keys/event.ts'
 import type { Identity } from './keys/identity.ts'
 import { buildRequest, cancelCore } from './packet/build.ts'
-import { seal, type SealedRequest, signBodiless } from './packet/seal.ts'
+import { type SealedRequest, seal, signBodiless } from './packet/seal.ts'
 import { createSequence } from './packet/sequence.ts'
 import { packetPartition } from './proof/leaf.ts'
 import { checkLeaf, verifyReceipt } from './proof/receipt.ts'
@@ -182,7 +182,12 @@ export function createClient(options: ClientOptions): Client {
   }
 
   /** What a third party needs to check the answer. */
-  async function save(request: SealedRequest, using: Directory, receipt: Receipt, reader: AnswerReader): Promise<Bytes> {
+  async function save(
+    request: SealedRequest,
+    using: Directory,
+    receipt: Receipt,
+    reader: AnswerReader,
+  ): Promise<Bytes> {
     const read = reader.read()
     const own = await router.keys(identity.instance)
     const ownKey = toHex(signer.publicKey)

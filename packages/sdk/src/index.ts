@@ -3,7 +3,16 @@
  *
  * @module
  */
-export { type Answer, type Client, type ClientOptions, collect, createClient, type Message, type Question, type Sampling } from './client.ts'
+export {
+  type Answer,
+  type Client,
+  type ClientOptions,
+  collect,
+  createClient,
+  type Message,
+  type Question,
+  type Sampling,
+} from './client.ts'
 export { type Code, type Fate, isPacketError, PacketError, type Remedy } from './errors.ts'
 export { type Identity, newSeeds, openIdentity } from './keys/identity.ts'
 export { formatInstanceId, parseInstanceId } from './keys/name.ts'

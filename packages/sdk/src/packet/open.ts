@@ -52,7 +52,8 @@ export async function openRequest(packet: ParsedPacket, keys: OpeningKeys): Prom
   let secret: Bytes | undefined
   if (core.session !== undefined) {
     const shared = keys.session(core.session, core.sender)
-    if (shared === undefined) throw new PacketError('SESSION_UNKNOWN', 'Cannot open the packet: its session is not here')
+    if (shared === undefined)
+      throw new PacketError('SESSION_UNKNOWN', 'Cannot open the packet: its session is not here')
     const { wrapKey, exported } = sessionKeys(shared, coreBytes)
     contentKey = aeadOpen(wrapKey, NONCE_ZERO, coreBytes, recipient.wrappedKey)
     reply = { enc: EMPTY, exported }
@@ -60,7 +61,8 @@ export async function openRequest(packet: ParsedPacket, keys: OpeningKeys): Prom
     const pair = keys.kemKey(recipient.kemKeyId)
     const info = pair && hpkeInfo(core, keys.instance, pair.publicKey)
     const enc = recipient.enc ?? EMPTY
-    const opened = info && openBase(await kemFor(core.suite), pair.privateKey, enc, info, coreBytes, recipient.wrappedKey)
+    const opened =
+      info && openBase(await kemFor(core.suite), pair.privateKey, enc, info, coreBytes, recipient.wrappedKey)
     if (opened) {
       contentKey = opened.plaintext
       reply = replySecret(enc, opened.exporter)

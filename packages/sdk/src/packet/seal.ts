@@ -99,7 +99,14 @@ export function sealUnsigned(
       return { instanceId: instance, kemKeyId, wrappedKey: aeadSeal(wrapKey, NONCE_ZERO, coreBytes, contentKey) }
     }
     const info = hpkeInfo(core, instance, kemKey)
-    const { enc, ciphertext, exporter } = sealBase(kem, kemKey, info, coreBytes, contentKey, ephemeral ? { ephemeral } : {})
+    const { enc, ciphertext, exporter } = sealBase(
+      kem,
+      kemKey,
+      info,
+      coreBytes,
+      contentKey,
+      ephemeral ? { ephemeral } : {},
+    )
     replySecrets.set(id, replySecret(enc, exporter))
     sessionSecrets.set(id, sessionSecret(exporter))
     return { instanceId: instance, kemKeyId, enc, wrappedKey: ciphertext }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { codeOfWire, type Code } from '@mystranet/schemas/codes'
+import { type Code, codeOfWire } from '@mystranet/schemas/codes'
 import { type Finish, isComplete } from '@mystranet/schemas/kinds'
 import { AnswerContent, KeyChain, Notice, Receipt, type Usage } from '@mystranet/schemas/messages'
 import { type Bytes, concat, equalBytes, fromUtf8, toHex } from '../bytes.ts'
@@ -12,7 +12,7 @@ import { checkHashes, verifyDocument, verifyOrigin } from '../envelope/origin.ts
 import { type ParsedPacket, parsePacket, read } from '../envelope/parse.ts'
 import { PacketError } from '../errors.ts'
 import { liveKey, verifyChain } from '../keys/chain.ts'
-import { openStreamClose, openStreamOpen, type OpenedReply } from '../packet/open.ts'
+import { type OpenedReply, openStreamClose, openStreamOpen } from '../packet/open.ts'
 import { deriveReplyKeys, type ReplyKeys } from '../packet/reply-keys.ts'
 import type { SealedRequest } from '../packet/seal.ts'
 import { packetPartition } from '../proof/leaf.ts'
@@ -88,7 +88,8 @@ export function createAnswerReader(request: SealedRequest, trust: TrustFile): An
     await verifyOrigin(packet, packet.origin)
     checkHashes(packet)
     if (!equalBytes(core.network, request.core.network)) throw refuse('NETWORK_MISMATCH', 'it is of another network')
-    if (!equalBytes(core.inReplyTo as Uint8Array, request.id)) throw refuse('ANSWER_INVALID', 'it answers another packet')
+    if (!equalBytes(core.inReplyTo as Uint8Array, request.id))
+      throw refuse('ANSWER_INVALID', 'it answers another packet')
     if (!equalBytes(core.correlationId, request.core.correlationId)) {
       throw refuse('ANSWER_INVALID', 'it correlates with another packet')
     }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { KeyEvent, type KeyChain, type Receipt } from '@mystranet/schemas/messages'
+import { type KeyChain, KeyEvent, type Receipt } from '@mystranet/schemas/messages'
 import { equalBytes, toHex } from '../bytes.ts'
 import { read } from '../envelope/parse.ts'
 import { PacketError } from '../errors.ts'
@@ -48,7 +48,12 @@ export interface Directory {
  * @throws {PacketError} `CHECKPOINT_ROLLED_BACK`, `TABLE_ROLLED_BACK`, `TABLE_STALE`, `TABLE_INVALID`, `KEY_EVENT_INVALID`,
  *   and the others of `verifyRoutingTable` and `verifyChain`.
  */
-export async function fetchDirectory(router: Router, trust: TrustFile, memory: Memory, nowMs: number): Promise<Directory> {
+export async function fetchDirectory(
+  router: Router,
+  trust: TrustFile,
+  memory: Memory,
+  nowMs: number,
+): Promise<Directory> {
   const [routes, note] = await Promise.all([router.routes(), router.checkpoint()])
   const checkpoint = await verifyCheckpoint(note, trust)
   const { treeSize, rootHash } = checkpoint
@@ -101,7 +106,10 @@ export function resolve(
     if (prekey) found.push({ instance, ...prekey })
   }
   if (found.length === 0) {
-    throw new PacketError('NO_ROUTE', `Cannot seal the packet: none of ${candidates.length} candidates has a live prekey`)
+    throw new PacketError(
+      'NO_ROUTE',
+      `Cannot seal the packet: none of ${candidates.length} candidates has a live prekey`,
+    )
   }
   return { candidates: found, suite: 1 }
 }

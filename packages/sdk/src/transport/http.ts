@@ -134,5 +134,8 @@ function wait(ms: number, signal?: AbortSignal): Promise<void> {
 export async function bodyOf(response: Response, maxBytes: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(await response.arrayBuffer())
   if (bytes.length <= maxBytes) return bytes
-  throw new PacketError('ROUTER_MISBEHAVED', `Cannot use the router's answer: ${bytes.length} bytes, wanted ${maxBytes}`)
+  throw new PacketError(
+    'ROUTER_MISBEHAVED',
+    `Cannot use the router's answer: ${bytes.length} bytes, wanted ${maxBytes}`,
+  )
 }
