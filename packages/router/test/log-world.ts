@@ -62,19 +62,20 @@ export function logWorld() {
   const witnesses = witnessSigners.map((signer) => testWitness(signer))
   const faults: WitnessFault[] = []
   const stops: unknown[] = []
-  const config = (): LogConfig & { wal: ReturnType<typeof memoryWal> } => ({
+  const config = (wal = memoryWal(disk)) => ({
     signer: logSigner,
     trust,
     witnesses: witnesses.map(({ link }) => link),
-    wal: memoryWal(disk),
+    wal,
     checkpoints,
     tiles,
     index,
     roundFloorMs: 0,
-    onWitnessFault: (fault) => faults.push(fault),
-    onStop: (cause) => stops.push(cause),
+    onWitnessFault: (fault: WitnessFault) => void faults.push(fault),
+    onStop: (cause: unknown) => void stops.push(cause),
   })
-  const open = (overrides: Partial<LogConfig> = {}) => openLog({ ...config(), ...overrides })
+  const open = ({ wal, ...overrides }: Partial<LogConfig> & { wal?: ReturnType<typeof memoryWal> } = {}) =>
+    openLog({ ...config(wal), ...overrides })
   /** The process died: what it leased is free, nothing else changes. */
   const crash = () => {
     disk.leased = false

@@ -96,7 +96,15 @@ export async function openLog(config: LogConfig): Promise<Log> {
     },
     published,
   )
-  return start(config, { ...recovered, config, builder, writer, cosigning, published })
+  return start(config, {
+    ...recovered,
+    config,
+    builder,
+    writer,
+    cosigning,
+    published,
+    trimmedAt: config.wal.firstIndex,
+  })
 }
 
 function start(config: LogConfig, state: RoundState): Log {

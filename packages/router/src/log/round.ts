@@ -61,6 +61,8 @@ export interface RoundState {
   /** Tree size of `stored`. */
   signedSize: number
   published: ConfirmedRound | undefined
+  /** Size at which the write-ahead log was trimmed last. */
+  trimmedAt: number
 }
 
 /** Appends drafts, if any, and whatever a crash left behind, and signs the tree. Sends nothing. */
@@ -118,7 +120,7 @@ export async function confirm(
   unconfirmed.splice(0, entries.length)
   if (unconfirmed.length === 0) state.builder.settle()
   state.published = round
-  await trim(config, round)
+  await trim(state, round)
   return receipts
 }
 
@@ -137,10 +139,12 @@ async function prove({ config, tree }: RoundState, entries: readonly LogEntry[],
 }
 
 /** Tiles are durable before what they can be made from is forgotten. */
-async function trim({ wal, tiles, trimEvery = 65_536 }: RoundConfig, { treeSize }: ConfirmedRound): Promise<void> {
-  if (treeSize - wal.firstIndex < trimEvery) return
+async function trim(state: RoundState, { treeSize }: ConfirmedRound): Promise<void> {
+  const { wal, tiles, trimEvery = 65_536 } = state.config
+  if (treeSize - state.trimmedAt < trimEvery) return
   await tiles.sync()
   await wal.trim(treeSize - (treeSize % 256))
+  state.trimmedAt = treeSize
 }
 
 /**
