@@ -1,10 +1,10 @@
 /**
  * Key chains: which key of an instance was good when (docs/protocol.md §9).
  *
- * A chain is the instance's events in log order. Chained events (delegations, revocations) each name the one before by
- * its digest; of several with an equal `prev` the first in log order counts, the others and all that follows from them
- * are void: they stand in the log, and change nothing. Whether a key is live is a matter of places in the log, never of
- * a clock at the verifier.
+ * A chain is the instance's events in log order. Those that the root key signed each name the one before by its digest;
+ * of several with an equal `prev` the first in log order counts, the others and all that follows from them are void: they
+ * stand in the log, and change nothing. What an operational key signed hangs from its delegation. Whether a key is live
+ * is a matter of places in the log, never of a clock at the verifier.
  *
  * @module
  */
@@ -15,9 +15,10 @@ import { kemKeyId } from '../envelope/hash.ts'
 import { type Code, PacketError } from '../errors.ts'
 import type { CheckpointTrust } from '../proof/checkpoint.ts'
 import { controlPartition } from '../proof/leaf.ts'
-import { type CheckpointVerifier, checkLeaf, verifyReceipt } from '../proof/receipt.ts'
+import { type CheckpointVerifier, checkLeaf, END_OF_LOG, rememberCheckpoints, verifyReceipt } from '../proof/receipt.ts'
 import {
-  isChained,
+  isHead,
+  isRootSigned,
   KEY_EVENT_TYPES,
   type KeyEvent,
   keyEventDigest,
@@ -36,13 +37,11 @@ export interface ChainEvent {
   readonly signed: SignedKeyEvent
   /** Digest of the event, by which others name it. */
   readonly digest: Uint8Array
-  /** Index of its leaf. */
+  /** Position of its leaf: its index, see `positionOf` where there are several logs. */
   readonly index: bigint
   /** It changes nothing: another event with its `prev` came first, or it follows from such a one. */
   readonly void: boolean
-  /** Of a delegation or revocation: the operational key in force after it; undefined when there is none. */
-  readonly operational: Uint8Array | undefined
-  /** Of a delegation or revocation: what the next delegation's key must hash to. */
+  /** Of what the root key signed: what the next delegation's key must hash to. */
   readonly nextKeyHash: Uint8Array | undefined
 }
 
@@ -51,8 +50,10 @@ export interface VerifiedChain {
   readonly instance: Uint8Array
   /** In log order, void ones too. */
   readonly events: readonly ChainEvent[]
-  /** Digest of the last chained event that counts. */
+  /** Digest of the last delegation or revocation. */
   readonly head: Uint8Array
+  /** Digest of the last event of the root key that counts: `prev` of its next one. */
+  readonly rootHead: Uint8Array
   readonly __brand: 'VerifiedChain'
 }
 
@@ -79,15 +80,12 @@ export async function verifyChain(
 ): Promise<VerifiedChain> {
   if (events.length > MAX_CHAIN_EVENTS) throw invalid(`${events.length} events, wanted at most ${MAX_CHAIN_EVENTS}`)
   let chain: VerifiedChain | undefined
-  let origin: string | undefined
+  const verified = checkpoints ?? rememberCheckpoints(trust)
   for (const { event, receipt } of events) {
-    const { leaf, leafIndex, checkpoint } = await verifyReceipt(receipt, trust, checkpoints)
+    const { leaf, position } = await verifyReceipt(receipt, trust, verified)
     const subject = keyEventDigest(event.body)
     checkLeaf(leaf, { kind: 'key-event', subject, partition: controlPartition('key-event') })
-    // Indices of two logs cannot be compared.
-    origin ??= checkpoint.origin
-    if (checkpoint.origin !== origin) throw invalid(`receipts of the logs ${origin} and ${checkpoint.origin}`)
-    chain = await extendChain(chain, event, { index: leafIndex, instance, network: trust.network })
+    chain = await extendChain(chain, event, { index: position, instance, network: trust.network })
   }
   if (chain === undefined) throw invalid('it has no events')
   return chain
@@ -95,7 +93,7 @@ export async function verifyChain(
 
 /** Where an event is put. */
 export interface ChainPlace {
-  /** Index of its leaf, which the caller vouches for: above that of the event before. */
+  /** Position of its leaf, which the caller vouches for: above that of the event before. */
   readonly index: bigint
   readonly instance: Uint8Array
   readonly network: Uint8Array
@@ -124,17 +122,18 @@ export async function extendChain(
   if (last !== undefined && index <= last.index) throw invalid(`index ${index} after ${last.index}, wanted log order`)
   const digest = keyEventDigest(signed.body)
   const added = { event, signed, digest, index, ...(await placeEvent(chain, signed, event)) }
-  const head = isChained(event) && !added.void ? digest : (chain?.head as Uint8Array)
-  return { instance: instance.slice(), events: [...events, added], head } as unknown as VerifiedChain
+  const head = isHead(event) ? digest : chain!.head
+  const rootHead = isRootSigned(event) && !added.void ? digest : chain!.rootHead
+  return { instance: instance.slice(), events: [...events, added], head, rootHead } as unknown as VerifiedChain
 }
 
-type Standing = Pick<ChainEvent, 'void' | 'operational' | 'nextKeyHash'>
+type Standing = Pick<ChainEvent, 'void' | 'nextKeyHash'>
 
 function placeEvent(chain: VerifiedChain | undefined, signed: SignedKeyEvent, event: KeyEvent): Promise<Standing> {
   if (chain === undefined && (event.type !== DELEGATION || event.prev !== undefined)) {
     throw invalid('its first event is not a delegation without prev')
   }
-  return isChained(event) ? placeChained(chain, signed, event) : placeHanging(chain as VerifiedChain, signed, event)
+  return isRootSigned(event) ? placeChained(chain, signed, event) : placeHanging(chain!, signed, event)
 }
 
 async function placeChained(
@@ -143,30 +142,24 @@ async function placeChained(
   event: KeyEvent,
 ): Promise<Standing> {
   const rootKey = event.rootKey ?? (chain?.events[0]?.event.rootKey as Uint8Array)
-  if (!equalBytes(instanceId(rootKey), event.instance)) throw invalid('its root key is not the instance’s')
-  // What was in force is judged at the event before, also for an event that lost the race and is void.
+  if (!equalBytes(instanceId(rootKey), event.instance)) throw invalid('its root key is not the one of its instance')
   const before =
-    event.prev && chain?.events.find((each) => isChained(each.event) && equalBytes(each.digest, event.prev!))
-  if (event.prev !== undefined && before === undefined) throw invalid('its prev names no chained event')
-  const isVoid = before === undefined ? chain !== undefined : before.void || !equalBytes(before.digest, chain!.head)
-  if (event.type === REVOCATION) {
-    const operational = before?.operational
-    await verifyKeyEvent(signed, event, operational ? [operational, rootKey] : [rootKey])
-    const endsIt = operational !== undefined && equalBytes(event.key!, operational)
-    return { void: isVoid, operational: endsIt ? undefined : operational, nextKeyHash: before?.nextKeyHash }
-  }
-  if (before?.nextKeyHash && !equalBytes(nextKeyHash(event.key!), before.nextKeyHash)) {
+    event.prev && chain?.events.find((each) => isRootSigned(each.event) && equalBytes(each.digest, event.prev!))
+  if (event.prev !== undefined && before === undefined) throw invalid('its prev names no event of the root key')
+  // The announcement of the delegation before holds also for an event that lost the race and is void.
+  if (event.type === DELEGATION && before?.nextKeyHash && !equalBytes(nextKeyHash(event.key!), before.nextKeyHash)) {
     throw invalid('its operational key is not the one that the delegation before announced')
   }
-  await verifyKeyEvent(signed, event, [rootKey])
-  return { void: isVoid, operational: event.key, nextKeyHash: event.nextKeyHash }
+  await verifyKeyEvent(signed, event, rootKey)
+  const isVoid = before === undefined ? chain !== undefined : !equalBytes(before.digest, chain!.rootHead)
+  return { void: isVoid, nextKeyHash: event.type === DELEGATION ? event.nextKeyHash : before?.nextKeyHash }
 }
 
 async function placeHanging(chain: VerifiedChain, signed: SignedKeyEvent, event: KeyEvent): Promise<Standing> {
   const delegation = delegationOf(chain, event)
   if (delegation === undefined) throw invalid('it hangs from no delegation of the chain')
-  await verifyKeyEvent(signed, event, [delegation.event.key!])
-  return { void: delegation.void, operational: undefined, nextKeyHash: undefined }
+  await verifyKeyEvent(signed, event, delegation.event.key!)
+  return { void: delegation.void, nextKeyHash: undefined }
 }
 
 const delegationOf = ({ events }: VerifiedChain, event: KeyEvent): ChainEvent | undefined =>
@@ -174,7 +167,7 @@ const delegationOf = ({ events }: VerifiedChain, event: KeyEvent): ChainEvent | 
 
 /** Where a packet stands. */
 export interface PacketPlace {
-  /** Index of the packet's leaf; before it has one, the size of the log. */
+  /** Position of the packet's leaf; before it has one, `END_OF_LOG`. */
   readonly leafIndex: bigint
   /** Quorum time of the first checkpoint over the leaf; before there is one, now. */
   readonly quorumTimeMs: number
@@ -192,7 +185,7 @@ export function liveKey(chain: VerifiedChain, key: Uint8Array, { leafIndex, quor
     if (each.event.type !== PACKET_KEY || !equalBytes(each.event.key!, key)) continue
     const delegation = delegationOf(chain, each.event)!
     let ails: Code | undefined
-    if (isEnded(chain, key, leafIndex) || isDelegationEnded(chain, delegation, leafIndex)) ails = 'KEY_REVOKED'
+    if (isEnded(chain, key, delegation, leafIndex) || isDelegationEnded(chain, delegation, leafIndex)) ails = 'KEY_REVOKED'
     else if (quorumTimeMs > each.event.notAfterMs! || quorumTimeMs > delegation.event.notAfterMs!) ails = 'KEY_EXPIRED'
     if (ails === undefined) return each
     if (code === 'KEY_UNKNOWN') code = ails
@@ -206,17 +199,21 @@ const AILMENTS: Partial<Record<Code, string>> = {
   KEY_EXPIRED: 'it, or its delegation, had expired',
 }
 
-/** Whether a revocation below an index ends a key. A revoked key stays ended, also when it is delegated to again. */
-const isEnded = ({ events }: VerifiedChain, key: Uint8Array, leafIndex: bigint): boolean =>
-  events.some(
-    ({ event, index, ...each }) =>
-      event.type === REVOCATION && !each.void && index < leafIndex && equalBytes(event.key!, key),
-  )
+/**
+ * Whether a revocation below a position ends a key of a delegation. The root key ends any key, for good, also when it is
+ * delegated to again; an operational key only what is of its own delegation.
+ */
+function isEnded({ events }: VerifiedChain, key: Uint8Array, { digest }: ChainEvent, leafIndex: bigint): boolean {
+  return events.some(({ event, index, ...each }) => {
+    if (event.type !== REVOCATION || each.void || index >= leafIndex || !equalBytes(event.key!, key)) return false
+    return event.delegation === undefined || equalBytes(event.delegation, digest)
+  })
+}
 
 function isDelegationEnded(chain: VerifiedChain, delegation: ChainEvent, leafIndex: bigint): boolean {
-  const next = ({ event, index, ...each }: ChainEvent) =>
+  const isNext = ({ event, index, ...each }: ChainEvent) =>
     event.type === DELEGATION && !each.void && index > delegation.index && index < leafIndex
-  return chain.events.some(next) || isEnded(chain, delegation.event.key!, leafIndex)
+  return chain.events.some(isNext) || isEnded(chain, delegation.event.key!, delegation, leafIndex)
 }
 
 /** A prekey that may be sealed to. */
@@ -227,34 +224,38 @@ export interface LivePrekey {
   readonly deleteAfterMs: number
 }
 
+/** A prekey that is older than this is not sealed to (§11). */
+const MAX_PREKEY_AGE_MS = 48 * 3_600_000
+
 /**
- * The prekeys that a packet may be sealed to, newest first.
+ * The prekeys of the delegation in force that a packet may be sealed to, newest first.
  *
  * @param expiresMs When the packet expires: a prekey is deleted no sooner.
- * @param leafIndex Events from this index on do not count; all count when it is absent.
+ * @param nowMs Prekeys older than 48 h, and those of a delegation that has expired, are left out. Without it only
+ *   `expiresMs` counts.
  */
-export function livePrekeys(chain: VerifiedChain, expiresMs: number, leafIndex?: bigint): LivePrekey[] {
-  const before = leafIndex ?? (chain.events.at(-1)?.index ?? 0n) + 1n
+export function livePrekeys(chain: VerifiedChain, expiresMs: number, nowMs?: number): LivePrekey[] {
   const live: LivePrekey[] = []
-  for (const { event, index, ...each } of chain.events.toReversed()) {
-    if (event.type !== PREKEY || each.void || index >= before || event.deleteAfterMs! < expiresMs) continue
+  for (const { event, ...each } of chain.events.toReversed()) {
+    if (event.type !== PREKEY || each.void || event.deleteAfterMs! < expiresMs) continue
+    if (nowMs !== undefined && event.createdMs < nowMs - MAX_PREKEY_AGE_MS) continue
     const delegation = delegationOf(chain, event)!
     const id = kemKeyId(event.suite!, event.kemKey!)
-    if (isEnded(chain, id, before) || isDelegationEnded(chain, delegation, before)) continue
-    if (delegation.event.notAfterMs! < expiresMs) continue
+    if (isEnded(chain, id, delegation, END_OF_LOG) || isDelegationEnded(chain, delegation, END_OF_LOG)) continue
+    if (delegation.event.notAfterMs! < (nowMs ?? expiresMs)) continue
     live.push({ suite: event.suite!, kemKey: event.kemKey!, kemKeyId: id, deleteAfterMs: event.deleteAfterMs! })
   }
   return live
 }
 
-/** Digest of the last chained event that counts below an index; undefined when there is none. */
+/** Digest of the last delegation or revocation below a position; undefined when there is none. */
 export function headAt({ events }: VerifiedChain, leafIndex: bigint): Uint8Array | undefined {
-  return events.findLast(({ event, index, ...each }) => isChained(event) && !each.void && index < leafIndex)?.digest
+  return events.findLast(({ event, index }) => isHead(event) && index < leafIndex)?.digest
 }
 
 /**
- * What of a chain to show beside a packet: every chained event, and of those that hang from them the ones that are
- * wanted. The chain stays valid, and stays short for an instance that changes its keys every day.
+ * What of a chain to show beside a packet: every delegation and revocation, and of the packet keys and prekeys those that
+ * are wanted. The chain stays valid, and stays short for an instance that changes its keys every day.
  *
  * @param logged The instance's events in log order, with their receipts.
  * @param isWanted Asked for packet keys and prekeys.
@@ -263,7 +264,7 @@ export function excerptChain(logged: readonly LoggedKeyEvent[], isWanted: (event
   return {
     events: logged.filter((each) => {
       const event = parseKeyEvent(each.event)
-      return isChained(event) || isWanted(event)
+      return isHead(event) || isWanted(event)
     }),
   }
 }

@@ -1,8 +1,8 @@
 /**
  * Key events: what an instance says about its keys, each signed and each a leaf of the log (docs/protocol.md §9).
  *
- * The root key signs delegations to an operational key; that signs packet keys and prekeys. Delegations and revocations
- * are chained by hash; packet keys and prekeys hang from a delegation. Whether an event may stand where it stands is
+ * The root key signs delegations to an operational key; that signs packet keys and prekeys. What the root key signs is
+ * chained by hash; what an operational key signs hangs from its delegation. Whether an event may stand where it stands is
  * `chain.ts`'s question; here is what can be said of one event alone.
  *
  * @module
@@ -29,8 +29,8 @@ type Columns = readonly [Presence, Presence, Presence, Presence]
 
 /** docs/protocol.md §9: one row a field, the columns in the order of {@link KEY_EVENT_TYPES}. */
 const PRESENCE = {
-  prev: ['O', 'M', '-', '-'],
-  delegation: ['-', '-', 'M', 'M'],
+  prev: ['O', 'O', '-', '-'],
+  delegation: ['-', 'O', 'M', 'M'],
   rootKey: ['M', '-', '-', '-'],
   key: ['M', 'M', 'M', '-'],
   nextKeyHash: ['O', '-', '-', '-'],
@@ -53,8 +53,11 @@ export const nextKeyHash = (operationalKey: Uint8Array): Bytes => sha256(NEXT_KE
 /** Digest of an event, by which others refer to it; the subject of its leaf. */
 export const keyEventDigest = (body: Uint8Array): Bytes => documentDigest('key-event', body)
 
-/** Whether the event is part of the chain by hash: a delegation or a revocation. */
-export const isChained = (event: KeyEvent): boolean => event.type === DELEGATION || event.type === REVOCATION
+/** Delegations and revocations: what every shown chain holds, and what a chain head names. */
+export const isHead = ({ type }: KeyEvent): boolean => type === DELEGATION || type === REVOCATION
+
+/** Whether the root key signs it, so that it is chained by hash; else an operational key does, and it hangs from that. */
+export const isRootSigned = (event: KeyEvent): boolean => isHead(event) && event.delegation === undefined
 
 /**
  * Reads an event and holds it to the fields of its type. Nothing in it is verified.
@@ -77,6 +80,9 @@ export function parseKeyEvent({ body, possession }: SignedKeyEvent): KeyEvent {
     const wanted = columns[column] as Presence
     if (present ? wanted === '-' : wanted === 'M') throw invalid(`${name} is ${present ? 'present' : 'absent'}`)
   }
+  if (event.type === REVOCATION && (event.prev === undefined) === (event.delegation === undefined)) {
+    throw invalid('a revocation with both or neither of prev and delegation')
+  }
   if (provesPossession(event) !== (possession !== undefined)) {
     throw invalid(`the proof of possession is ${possession ? 'present' : 'absent'}`)
   }
@@ -90,28 +96,22 @@ export function parseKeyEvent({ body, possession }: SignedKeyEvent): KeyEvent {
 const provesPossession = ({ type }: KeyEvent) => type === DELEGATION || type === PACKET_KEY
 
 /**
- * Verifies an event's signature by one of the keys that may sign it, and its proof of possession.
+ * Verifies an event's signature by the key that must sign it, and its proof of possession. One or two signatures.
  *
- * @param signers In the order of likelihood: each costs a verification until one fits.
  * @throws {PacketError} `SIGNATURE_INVALID`
  */
 export async function verifyKeyEvent(
   { body, signature, possession }: SignedKeyEvent,
   event: KeyEvent,
-  signers: readonly Uint8Array[],
+  signer: Uint8Array,
 ): Promise<void> {
   const message = pae(PAYLOAD_TYPES['key-event'], body)
-  if (!(await isSignedByOne(message, signature, signers))) {
-    throw new PacketError('SIGNATURE_INVALID', 'Cannot take a key event: it is not signed by a key that may sign it')
+  if (!(await verifyEd25519(signer, message, signature))) {
+    throw new PacketError('SIGNATURE_INVALID', 'Cannot take a key event: it is not signed by the key that must sign it')
   }
   if (possession !== undefined && !(await verifyEd25519(event.key as Uint8Array, message, possession))) {
     throw new PacketError('SIGNATURE_INVALID', 'Cannot take a key event: its new key did not prove possession')
   }
-}
-
-async function isSignedByOne(message: Bytes, signature: Uint8Array, signers: readonly Uint8Array[]): Promise<boolean> {
-  for (const signer of signers) if (await verifyEd25519(signer, message, signature)) return true
-  return false
 }
 
 interface Place {
@@ -123,7 +123,7 @@ export interface Delegation extends Place {
   readonly root: Signer
   /** The key that is delegated to; it proves possession. */
   readonly operational: Signer
-  /** Digest of the chained event before; absent in an instance's first event. */
+  /** Digest of the last event that the root key signed (`rootHead` of the chain); absent in an instance's first. */
   readonly prev?: Uint8Array | undefined
   /** {@link nextKeyHash} of the operational key that must come next: what a stolen root key cannot get around. */
   readonly nextKeyHash?: Uint8Array | undefined
@@ -142,15 +142,17 @@ export function signDelegation({ root, operational, prev, tags = [], ...rest }: 
 
 export interface Revocation extends Place {
   readonly instance: Uint8Array
-  /** The root key, or the operational key in force. */
+  /** The root key, or the operational key of `delegation`. */
   readonly by: Signer
-  /** Digest of the chained event before. */
-  readonly prev: Uint8Array
+  /** By the root key: digest of the last event that it signed. */
+  readonly prev?: Uint8Array | undefined
+  /** By an operational key: digest of its delegation. Only what hangs from that can end so. */
+  readonly delegation?: Uint8Array | undefined
   /** The Ed25519 key that ends, or the KEM key id of a prekey. It stays ended for good. */
   readonly key: Uint8Array
 }
 
-/** Ends a key, from the event's place in the log on. */
+/** Ends a key, from the event's place in the log on. @throws RangeError without exactly one of `prev`, `delegation`. */
 export function signRevocation({ by, ...rest }: Revocation): Promise<SignedKeyEvent> {
   return signEvent({ ...rest, type: REVOCATION, tags: [] }, by)
 }

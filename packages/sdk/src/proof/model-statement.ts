@@ -62,8 +62,8 @@ export async function verifyModelStatement(
 }
 
 /**
- * Verifies a publisher's entry, and that it is about the model of a statement: every digest equal, an absent one to an
- * absent one only, for what the publisher did not vouch for must not pass as vouched for.
+ * Verifies a publisher's entry, and that it is about the model of a statement: the statement names this entry, and every
+ * digest in it is the statement's.
  *
  * @throws {PacketError} `DOCUMENT_MALFORMED`, `SIGNATURE_INVALID` or `NETWORK_MISMATCH`.
  */
@@ -74,10 +74,12 @@ export async function verifyRegistryEntry(
 ): Promise<VerifiedRegistryEntry> {
   const signed = await verifySigned('registry-entry', RegistryEntry, document, network, publishers)
   for (const name of ['fileDigest', 'chatTemplateDigest', 'tokenizerDigest'] as const) {
-    if (!isSame(signed.value[name], statement[name])) throw refused('registry-entry', `its ${name} is not the statement’s`)
+    if (signed.value[name] && !isSame(signed.value[name], statement[name])) {
+      throw refused('registry-entry', `its ${name} is not the one of the statement`)
+    }
   }
-  if (statement.registryEntry && !equalBytes(statement.registryEntry, signed.digest)) {
-    throw refused('registry-entry', 'the statement names another entry')
+  if (!isSame(signed.digest, statement.registryEntry)) {
+    throw refused('registry-entry', 'the statement names another entry or none')
   }
   return signed as VerifiedRegistryEntry
 }
@@ -98,13 +100,11 @@ export async function verifyAuthorization(
   const { agent, fileDigest, chatTemplateDigest, createdMs, expiresMs } = signed.value
   const refuse = (why: string) => refused('authorization', why)
   if (!equalBytes(agent, statement.agent)) throw refuse('it names another agent')
-  if (!isSame(fileDigest, statement.fileDigest)) throw refuse('its fileDigest is not the statement’s')
+  if (!isSame(fileDigest, statement.fileDigest)) throw refuse('its fileDigest is not the one of the statement')
   if (chatTemplateDigest && !isSame(chatTemplateDigest, statement.chatTemplateDigest)) {
-    throw refuse('its chatTemplateDigest is not the statement’s')
+    throw refuse('its chatTemplateDigest is not the one of the statement')
   }
-  if (statement.authorization && !equalBytes(statement.authorization, signed.digest)) {
-    throw refuse('the statement names another authorization')
-  }
+  if (!isSame(signed.digest, statement.authorization)) throw refuse('the statement names another authorization or none')
   if (atMs < createdMs || atMs >= expiresMs) throw refuse(`it holds from ${createdMs} to ${expiresMs}, wanted ${atMs}`)
   return signed as VerifiedAuthorization
 }

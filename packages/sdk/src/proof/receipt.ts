@@ -22,6 +22,8 @@ export interface VerifiedReceipt extends LoggedLeaf {
   readonly leaf: Leaf
   /** What the leaf's digest stands for; undefined when the leaf has none. */
   readonly addendum: Addendum | undefined
+  /** {@link positionOf} the leaf: what order is compared by. */
+  readonly position: bigint
   /**
    * The least time at which cosignatures satisfied the policy, in milliseconds; the leaf's own time when the policy asks
    * for none. Of the checkpoint in the receipt: a later checkpoint than the first over the leaf gives a later time.
@@ -110,8 +112,21 @@ export async function verifyReceipt(
   const checkpoint = await checkpoints(read.checkpoint)
   const logged = verifyInclusion(hashLeaf(read.leaf), { leafIndex: read.index ?? 0n, path: read.path }, checkpoint)
   const quorumTimeMs = quorumTime(checkpoint, trust.policy) ?? opened.leaf.timeMs
-  return { ...logged, ...opened, quorumTimeMs }
+  return { ...logged, ...opened, quorumTimeMs, position: positionOf(logged, trust.policy) }
 }
+
+/**
+ * Where a leaf stands among all leaves of a network: (place of its log among the `log` lines of the policy, index) as
+ * one number, which is the index itself in the first log.
+ */
+export function positionOf({ leafIndex, checkpoint }: LoggedLeaf, { logs }: Policy): bigint {
+  const { keyName, publicKey } = checkpoint.logKey
+  const place = logs.findIndex(({ key }) => key.keyName === keyName && equalBytes(key.publicKey, publicKey))
+  return (BigInt(place) << 64n) + leafIndex
+}
+
+/** Above every position: for what has no leaf yet. */
+export const END_OF_LOG = 1n << 96n
 
 /**
  * The least time at which a checkpoint's cosignatures satisfy a policy, in milliseconds; undefined when the policy asks

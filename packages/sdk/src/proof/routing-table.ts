@@ -81,7 +81,12 @@ export async function readSignedTable(
 }
 
 /** @throws {PacketError} `TABLE_INVALID` */
-function checkTable({ version, previous }: RoutingTable): void {
+function checkTable({ version, previous, rules }: RoutingTable): void {
+  for (const { id, candidates } of rules) {
+    if (new Set(candidates.map(({ instance }) => toHex(instance))).size !== candidates.length) {
+      throw invalid(`rule ${JSON.stringify(id)} names a candidate twice`)
+    }
+  }
   if ((version === 1n) !== (previous === undefined)) {
     throw invalid(`version ${version} ${previous ? 'names' : 'does not name'} the one before`)
   }
@@ -155,13 +160,13 @@ export function chooseRule({ rules, version }: RoutingTable, query: RouteQuery):
   return { rule, candidates }
 }
 
-function matches({ tag, senders, priority, candidates }: Rule, query: RouteQuery): boolean {
+function matches({ tag, senders, priority, deny, candidates }: Rule, query: RouteQuery): boolean {
   const { targetInstance } = query
   const isTarget = targetInstance
-    ? candidates.some(({ instance }) => equalBytes(instance, targetInstance))
+    ? candidates.some(({ instance }) => equalBytes(instance, targetInstance)) || (deny && candidates.length === 0)
     : !tag || tag === query.targetTag
   const isSender = senders.length === 0 || senders.some((sender) => equalBytes(sender, query.sender))
-  return isTarget && isSender && (!priority || priority === query.priority)
+  return Boolean(isTarget) && isSender && (!priority || priority === query.priority)
 }
 
 const noWay = (code: Code, why: string) => new PacketError(code, `Cannot route the packet: ${why}`)

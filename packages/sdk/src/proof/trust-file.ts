@@ -8,7 +8,7 @@ import { concat, equalBytes, fromHex, fromUtf8, toHex, utf8 } from '../bytes.ts'
 import { networkId } from '../envelope/hash.ts'
 import { PacketError } from '../errors.ts'
 import type { CheckpointTrust } from './checkpoint.ts'
-import { type CheckName, isCheckName } from './checks/name.ts'
+import { ALWAYS_REQUIRED, type CheckName, isCheckName } from './checks/name.ts'
 import { encodePolicy, type Policy, parsePolicy } from './policy.ts'
 
 const VERSION = 'mystranet.org/trust@v1'
@@ -31,7 +31,7 @@ export interface TrustFile extends CheckpointTrust {
   readonly authorizers: readonly Uint8Array[]
   /** … notices of dead letters and voids. */
   readonly nexusKeys: readonly Uint8Array[]
-  /** A verdict without one of these is PARTIAL. */
+  /** A verdict without one of these is PARTIAL: all but four optional ones, and of those the ones that it names. */
   readonly required: ReadonlySet<CheckName>
   /** It came from the very router that it is to judge. Not in the file; the verdict says so. */
   readonly firstUse: boolean
@@ -68,7 +68,7 @@ export function parseTrustFile(bytes: Uint8Array, { firstUse = false }: { firstU
   const draft: Draft = {
     name: undefined,
     operators: new Map(),
-    required: new Set(),
+    required: new Set(ALWAYS_REQUIRED),
     tableSigners: [],
     publishers: [],
     authorizers: [],
@@ -146,12 +146,13 @@ export function encodeTrustFile(content: TrustFileContent): Uint8Array {
   const keys = (Object.keys(KEY_LISTS) as (keyof typeof KEY_LISTS)[]).flatMap((keyword) =>
     content[KEY_LISTS[keyword]].map((key) => `${keyword} ${toHex(key)}`),
   )
+  const more = [...required].filter((check) => !ALWAYS_REQUIRED.includes(check))
   const lines = [
     VERSION,
     `name ${name}`,
     ...keys,
     ...[...operators].map(([witness, operator]) => `operator ${witness} ${operator}`),
-    ...(required.size === 0 ? [] : [`require ${[...required].join(' ')}`]),
+    ...(more.length === 0 ? [] : [`require ${more.join(' ')}`]),
   ]
   const bytes = concat(utf8(`${lines.join('\n')}\n\n`), encodePolicy(policy))
   try {

@@ -31,3 +31,8 @@ export const CHECK_NAMES = [
 export type CheckName = (typeof CHECK_NAMES)[number]
 
 export const isCheckName = (text: string): text is CheckName => (CHECK_NAMES as readonly string[]).includes(text)
+
+const OPTIONAL: readonly CheckName[] = ['witness-independence', 'registry-entry', 'authorization', 'request-commitment']
+
+/** What every trust file requires; the others only if it names them (§14). */
+export const ALWAYS_REQUIRED: readonly CheckName[] = CHECK_NAMES.filter((name) => !OPTIONAL.includes(name))
