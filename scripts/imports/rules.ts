@@ -25,6 +25,13 @@ const SDK_PARTS: Readonly<Record<string, readonly string[]>> = {
 /** Inside a package: file or folder of src → what of src it may import besides itself. Unnamed parts are free. */
 const LAYERS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   sdk: {
+    adapters: ['bytes.ts', 'errors.ts', 'keys'],
+    envelope: ['adapters', 'bytes.ts', 'errors.ts', 'proof'],
+    keys: ['adapters', 'envelope', 'proof', 'bytes.ts', 'errors.ts'],
+    proof: ['adapters', 'envelope', 'keys', 'bytes.ts', 'errors.ts'],
+    packet: ['adapters', 'envelope', 'keys', 'proof', 'bytes.ts', 'errors.ts'],
+    stream: ['adapters', 'envelope', 'keys', 'packet', 'proof', 'bytes.ts', 'errors.ts'],
+    transport: ['adapters', 'envelope', 'keys', 'packet', 'proof', 'stream', 'bytes.ts', 'errors.ts'],
     'errors.ts': [],
     'bytes.ts': [],
   },
@@ -40,7 +47,7 @@ const VENDORS: Readonly<Record<string, string>> = {
 
 /** What seals and what opens. Nothing that the router reaches may be among it. */
 const SEALS_OR_OPENS =
-  '^packages/sdk/src/(packet/(seal|open)[^/]*\\.ts|stream/(seal|open)[^/]*\\.ts|client\\.ts|index\\.ts)$'
+  '^packages/sdk/src/(packet/.*|stream/(frame|answer|index)\\.ts|keys/(hpke|kem)\\.ts|client\\.ts|index\\.ts)$'
 
 const TESTS = '\\.(test|contract)\\.ts$|/test/'
 

@@ -10,6 +10,7 @@ import { AnswerContent, KeyChain, Notice, Receipt, type Usage } from '@mystranet
 import { type Bytes, concat, equalBytes, fromUtf8, toHex } from '../bytes.ts'
 import { checkHashes, verifyDocument, verifyOrigin } from '../envelope/origin.ts'
 import { type ParsedPacket, parsePacket, read } from '../envelope/parse.ts'
+import type { AnswerRecord } from '../envelope/record.ts'
 import { PacketError } from '../errors.ts'
 import { liveKey, verifyChain } from '../keys/chain.ts'
 import { type OpenedReply, openStreamClose, openStreamOpen } from '../packet/open.ts'
@@ -21,7 +22,6 @@ import type { TrustFile } from '../proof/trust-file.ts'
 import { verifyStreamCheckpoint } from './checkpoint.ts'
 import { checkClose } from './close.ts'
 import { createFrameReader, type FrameReader } from './frame.ts'
-import type { AnswerRecord } from './record.ts'
 
 export type AnswerEvent =
   | { readonly type: 'progress'; readonly text: string }

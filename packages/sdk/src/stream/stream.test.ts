@@ -3,6 +3,7 @@ import { decode, encode, Frame } from '@mystranet/schemas/messages'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { concat, utf8 } from '../bytes.ts'
+import { createRecordParser, encodeRecord, RECORD_TYPES, type RecordType } from '../envelope/record.ts'
 import { isPacketError } from '../errors.ts'
 import { localSigner } from '../keys/signer.ts'
 import { computeRoot, hashLeaf } from '../proof/merkle.ts'
@@ -10,7 +11,6 @@ import { signStreamCheckpoint, verifyStreamCheckpoint } from './checkpoint.ts'
 import { checkClose, closeContentOf, textOf } from './close.ts'
 import { createCoalescer } from './coalesce.ts'
 import { createFrameReader, createFrameWriter } from './frame.ts'
-import { createRecordParser, encodeRecord, RECORD_TYPES, type RecordType } from './record.ts'
 
 const code = (wanted: string) => expect.objectContaining({ code: wanted })
 const keys = { key: new Uint8Array(32).fill(1), nonce: new Uint8Array(12).fill(2) }

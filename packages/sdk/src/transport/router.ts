@@ -18,8 +18,8 @@ import { randomBytes } from '#primitives'
 import { type Bytes, toBase64, toHex } from '../bytes.ts'
 import { type DocumentSigner, signDocument } from '../envelope/origin.ts'
 import { read } from '../envelope/parse.ts'
+import { type AnswerRecord, createRecordParser } from '../envelope/record.ts'
 import { PacketError } from '../errors.ts'
-import { type AnswerRecord, createRecordParser } from '../stream/record.ts'
 import { bodyOf, createHttp, type HttpOptions } from './http.ts'
 
 const PACKET_TYPE = { 'content-type': 'application/x-protobuf' }
