@@ -70,13 +70,14 @@ describe('the import rules, over a planted violation', () => {
   const PLANTED: readonly (readonly [rule: string, what: string, tree: Readonly<Record<string, string>>])[] = [
     ['router-cannot-open', 'seals a packet', { 'packages/router/src/a.ts': "import '../../sdk/src/packet/seal.ts'" }],
     ['router-cannot-open', 'opens a packet', { 'packages/router/src/a.ts': "import '../../sdk/src/packet/open.ts'" }],
-    ['router-cannot-open', 'seals frames', { 'packages/router/src/a.ts': "import '../../sdk/src/stream/seal.ts'" }],
+    ['router-cannot-open', 'seals frames', { 'packages/router/src/a.ts': "import '../../sdk/src/stream/frame.ts'" }],
     ['router-cannot-open', 'takes the client', { 'packages/router/src/a.ts': "import '../../sdk/src/client.ts'" }],
     ['router-cannot-open', 'takes the whole SDK', { 'packages/router/src/a.ts': "import '../../sdk/src/index.ts'" }],
+    ['router-cannot-open', 'takes HPKE', { 'packages/router/src/a.ts': "import '../../sdk/src/keys/hpke.ts'" }],
     [
       'router-cannot-open',
       'by its package name',
-      { 'packages/router/src/a.ts': "import '@mystranet/sdk/packet/seal'" },
+      { 'packages/router/src/a.ts': "import '@mystranet/sdk/packet'" },
     ],
     [
       'router-cannot-open',
