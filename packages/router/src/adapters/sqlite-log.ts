@@ -23,6 +23,8 @@ const SCHEMA = `
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
 PRAGMA busy_timeout = 5000;
+PRAGMA wal_autocheckpoint = 8000;
+PRAGMA cache_size = -65536;
 CREATE TABLE IF NOT EXISTS checkpoint (origin TEXT PRIMARY KEY, version INTEGER NOT NULL, note BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS leaf (key BLOB PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS partition (id BLOB PRIMARY KEY, seq INTEGER NOT NULL, head BLOB NOT NULL) STRICT, WITHOUT ROWID;
@@ -120,9 +122,10 @@ function entryIndex(db: DatabaseSync, probe: Probe): EntryIndex {
   const newest = db.prepare('SELECT size, note FROM round ORDER BY size DESC LIMIT 1')
   const round = (row: Record<string, unknown> | undefined) =>
     row && { treeSize: Number(row['size']), note: blob(row['note']) }
+  let size = round(newest.get())?.treeSize ?? 0
   return {
     get size() {
-      return round(newest.get())?.treeSize ?? 0
+      return size
     },
     async find(key) {
       const row = leaf.get(key)
@@ -143,7 +146,7 @@ function entryIndex(db: DatabaseSync, probe: Probe): EntryIndex {
       return round(newest.get())
     },
     async confirm(leaves, confirmed) {
-      assertContinues(this.size, leaves, confirmed)
+      assertContinues(size, leaves, confirmed)
       commit(db, probe, () => {
         for (const entry of leaves) {
           insertLeaf.run(entry.key, entry.index)
@@ -152,6 +155,7 @@ function entryIndex(db: DatabaseSync, probe: Probe): EntryIndex {
         }
         insertRound.run(confirmed.treeSize, confirmed.note)
       })
+      size = confirmed.treeSize
     },
   }
 }

@@ -200,15 +200,18 @@ function start(config: LogConfig, state: RoundState): Log {
     async append(drafts, options) {
       for (const draft of drafts) assertDraft(draft)
       if (stopped || closing) throw busy('the log stopped')
-      const unit: Unit = {
-        drafts: drafts.filter((draft, i) => isFirst(drafts, i) && !slots.get(keyOf(draft))),
-        state: 'looked-up',
-      }
-      if (backlog + unit.drafts.length > maxBacklog) throw busy(`${backlog} drafts wait, wanted at most ${maxBacklog}`)
+      const keys = drafts.map(keyOf)
+      const known = new Set<string>()
+      const fresh = drafts.filter((_, i) => {
+        const key = keys[i] as string
+        return !slots.get(key) && !known.has(key) && known.add(key)
+      })
+      const unit: Unit = { drafts: fresh, state: 'looked-up' }
+      if (backlog + fresh.length > maxBacklog) throw busy(`${backlog} drafts wait, wanted at most ${maxBacklog}`)
       // The slot is taken before the first await: of two equal drafts at once only one is logged.
-      for (const draft of unit.drafts) slots.open(keyOf(draft), unit)
-      backlog += unit.drafts.length
-      const joined = drafts.map((draft) => slots.get(keyOf(draft)) as Slot)
+      for (const key of known) slots.open(key, unit)
+      backlog += fresh.length
+      const joined = keys.map((key) => slots.get(key) as Slot)
       look(unit).catch((error: unknown) => slots.reject(unit, error))
       const units = new Set(joined.map((slot) => slot.unit))
       return within(Promise.all(joined.map(({ promise }) => promise)), options?.deadlineMs ?? deadlineMs, () =>
@@ -274,9 +277,6 @@ function createSlots() {
 }
 
 const keyOf = (name: LeafName) => toHex(leafKey(name))
-
-const isFirst = (drafts: readonly LeafDraft[], i: number) =>
-  drafts.findIndex((other) => keyOf(other) === keyOf(drafts[i] as LeafDraft)) === i
 
 async function within<T>(promise: Promise<T>, ms: number, giveUp: () => Error): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>()
