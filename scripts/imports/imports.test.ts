@@ -23,7 +23,8 @@ const CLEAN: Readonly<Record<string, string>> = {
   'packages/sdk/src/errors.ts': "import '../../schemas/src/codes.ts'\nexport const error = 1",
   'packages/sdk/src/packet/seal.ts': "import '../errors.ts'\nexport const seal = 1",
   'packages/sdk/src/packet/open.ts': "import '../errors.ts'\nexport const open = 1",
-  'packages/sdk/src/stream/seal.ts': "import '../errors.ts'\nexport const sealFrame = 1",
+  'packages/sdk/src/stream/frame.ts': "import '../errors.ts'\nexport const frame = 1",
+  'packages/sdk/src/keys/hpke.ts': 'export const hpke = 1',
   'packages/sdk/src/proof/leaf.ts': "import '../errors.ts'\nexport const leaf = 1",
   'packages/sdk/src/client.ts': "import './packet/seal.ts'\nexport const client = 1",
   'packages/sdk/src/index.ts': "export { client } from './client.ts'",
@@ -77,7 +78,7 @@ describe('the import rules, over a planted violation', () => {
     [
       'router-cannot-open',
       'by its package name',
-      { 'packages/router/src/a.ts': "import '@mystranet/sdk/packet'" },
+      { 'packages/router/src/a.ts': "import '@mystranet/sdk/packet/seal'" },
     ],
     [
       'router-cannot-open',
