@@ -29,16 +29,17 @@ export function hashLeaf(data: Uint8Array): Hash {
   return sha256(input)
 }
 
+/** Used again for each node: hashing is synchronous and keeps nothing of its input. */
+const nodeInput = Uint8Array.of(1, ...EMPTY_ROOT, ...EMPTY_ROOT)
+
 /** Hash of an inner node: SHA-256(01 ‖ left ‖ right). Both are 32 bytes. */
 export function hashNode(left: Hash, right: Hash): Hash {
   if (left.length !== HASH_BYTES || right.length !== HASH_BYTES) {
     throw new RangeError(`Cannot hash a node: children of ${left.length} and ${right.length} bytes, wanted 32`)
   }
-  const input = new Uint8Array(2 * HASH_BYTES + 1)
-  input[0] = 1
-  input.set(left, 1)
-  input.set(right, 1 + HASH_BYTES)
-  return sha256(input)
+  nodeInput.set(left, 1)
+  nodeInput.set(right, 1 + HASH_BYTES)
+  return sha256(nodeInput)
 }
 
 /**
