@@ -1,0 +1,197 @@
+/**
+ * Stage 9 at the router: replies of agents. Admitted only from an agent that an attempt leaf names (docs/protocol.md §12, last
+ * paragraph), shown, logged. OPEN is confirmed before a frame of it is taken; the others act first and are logged after.
+ *
+ * @module
+ */
+import { CODES } from '@mystranet/schemas/codes'
+import { finishOf, OUTCOMES } from '@mystranet/schemas/kinds'
+import { MAX_SKEW_MS } from '@mystranet/schemas/limits'
+import type { HeaderCore } from '@mystranet/schemas/messages'
+import { equalBytes, toHex } from '@mystranet/sdk/bytes'
+import type { ParsedPacket } from '@mystranet/sdk/envelope'
+import type { LeafKind } from '@mystranet/sdk/proof/leaf'
+import { hashLeaf } from '@mystranet/sdk/proof/merkle'
+import { RouterError } from '../errors.ts'
+import type { AnswerRecord, AttemptRecord, ReplyRecord, RequestRecord } from '../ports.ts'
+import type { Admission } from './admit.ts'
+import { packetAddendum } from './attempts.ts'
+import type { Delivering } from './deliver.ts'
+import { coreOf, type Desk, draftFor } from './desk.ts'
+import type { Keyring } from './keyring.ts'
+import { attemptOf, codeOfClose, withAttempt } from './life.ts'
+
+type ReplyKind = Exclude<ReplyRecord['kind'], 'CANCEL'>
+
+const LEAF_OF: Readonly<Record<ReplyKind, LeafKind>> = {
+  STREAM_OPEN: 'stream-open',
+  STREAM_CLOSE: 'stream-close',
+  ACK: 'ack',
+  NACK: 'nack',
+}
+
+export interface Replies {
+  /**
+   * Takes a reply in.
+   *
+   * @param received Attacker-controlled.
+   * @returns Its receipt, once it is confirmed. The same reply sent again gets the same.
+   * @throws {PacketError | RouterError} `NOT_A_CANDIDATE`, `REPLAYED` and the codes of admission.
+   */
+  take(received: Uint8Array): Promise<Uint8Array>
+  /** Logs replies that a crash, or a log without a quorum, left without their receipt. */
+  complete(record: RequestRecord): Promise<void>
+}
+
+export interface ReplyDeps {
+  readonly admission: Admission
+  readonly keyring: Keyring
+  readonly delivering: Delivering
+  /** Frames of this stream may come now. */
+  opened(request: string, stream: string, core: HeaderCore): void
+}
+
+export function createReplies(desk: Desk, { admission, keyring, delivering, opened }: ReplyDeps): Replies {
+  /** What a reader needs before the first packet of an attempt. */
+  const introduction = async (attempt: AttemptRecord, core: HeaderCore): Promise<AnswerRecord[]> => {
+    const chain = await keyring.excerpt(core.sender, core.senderKey)
+    const statements = await desk.statements.newest(attempt.agent)
+    return [
+      { type: 7, key: `chain:${attempt.agent}:${toHex(core.senderKey)}`, value: chain },
+      { type: 8, key: `attempt:${attempt.number}`, value: attempt.receipt as Uint8Array },
+      ...statements.map((value): AnswerRecord => ({ type: 9, key: `statement:${toHex(hashLeaf(value))}`, value })),
+    ]
+  }
+
+  const admit = async (parsed: ParsedPacket, kind: ReplyKind, record: RequestRecord): Promise<ReplyRecord> => {
+    const { core } = parsed
+    const request = coreOf(record)
+    checkBinding(core, request)
+    if (core.createdMs > desk.nowMs() + MAX_SKEW_MS) {
+      throw new RouterError('CLOCK_SKEWED', `Cannot take the reply: it was created ${core.createdMs - desk.nowMs()} ms from now`)
+    }
+    const chain = await admission.authenticate(parsed)
+    await admission.sequence(parsed)
+    checkOrder(record, core, kind, toHex(parsed.id))
+    const addendum = packetAddendum(desk, core, chain)
+    const attempt = core.attempt as number
+    const draft = draftFor(LEAF_OF[kind], request, { subject: parsed.id, attempt, commitment: core.contentCommitment, addendum })
+    return { id: toHex(parsed.id), kind, attempt, draft }
+  }
+
+  /** Keeps and shows it; both may be done twice. */
+  const keep = async (record: RequestRecord, parsed: ParsedPacket, received: Uint8Array, reply: ReplyRecord) => {
+    const attempt = attemptOf(record, reply.attempt) as AttemptRecord
+    const isNack = reply.kind === 'NACK'
+    const kept: ReplyRecord = isNack || reply.kind === 'ACK' ? { ...reply, packet: received } : reply
+    const shown: AnswerRecord = { type: 1, key: reply.id, value: received }
+    const isShown = record.state === 'released' && !isNack
+    const before = isShown ? await introduction(attempt, parsed.core) : []
+    const [after] = await Promise.all([
+      desk.change(record.id, (each) =>
+        each.replies.some(({ id }) => id === reply.id) ? undefined : applied({ ...each, replies: [...each.replies, kept] }, parsed, desk.nowMs()),
+      ),
+      isShown ? desk.answers.append(record.id, [...before, shown], true) : undefined,
+    ])
+    return after
+  }
+
+  /** Logs it, keeps the receipt, shows that. */
+  const confirm = async (requestId: string, reply: ReplyRecord): Promise<Uint8Array> => {
+    const [receipt] = await desk.commit([reply.draft])
+    await Promise.all([
+      desk.change(requestId, (each) => ({
+        ...each,
+        replies: each.replies.map((other) => (other.id === reply.id ? { ...other, receipt } : other)),
+      })),
+      reply.kind === 'NACK' || reply.kind === 'CANCEL'
+        ? undefined
+        : desk.answers.append(requestId, [{ type: 4, key: `receipt:${reply.id}`, value: receipt as Uint8Array }], true),
+    ])
+    desk.trace.stage(LEAF_OF[reply.kind as ReplyKind] ?? 'cancel', { packet: requestId, attempt: reply.attempt })
+    return receipt as Uint8Array
+  }
+
+  const takeIn = async (parsed: ParsedPacket, kind: ReplyKind, received: Uint8Array): Promise<Uint8Array> => {
+    const { core } = parsed
+    const requestId = toHex(core.inReplyTo as Uint8Array)
+    const stored = await desk.packets.find(requestId)
+    if (stored === undefined) throw notCandidate('its request is unknown here')
+    const { record } = stored
+    const attempt = attemptOf(record, core.attempt as number)
+    if (attempt?.receipt === undefined || attempt.agent !== toHex(core.sender)) {
+      throw notCandidate(`no attempt leaf names its sender with attempt ${core.attempt}`)
+    }
+    const known = record.replies.find(({ id }) => id === toHex(parsed.id))
+    if (known?.receipt !== undefined) return known.receipt
+    const reply = known ?? (await desk.gates.shared(toHex(core.sender), () => admit(parsed, kind, record)))
+    await keep(record, parsed, received, reply)
+    const receipt = await desk.gates.shared(toHex(core.sender), () => confirm(requestId, reply))
+    if (kind === 'STREAM_OPEN') opened(requestId, reply.id, core)
+    desk.metrics.count('weave_packets_total', { kind, code: 'taken' })
+    if (kind === 'STREAM_CLOSE' || kind === 'NACK' || core.code === OUTCOMES.COMPLETED) {
+      await desk.queue.finish(requestId, reply.attempt)
+      const after = await desk.packets.find(requestId)
+      if (after !== undefined) await delivering.settle(after.record)
+    }
+    return receipt
+  }
+
+  return {
+    async take(received) {
+      const parsed = admission.parse(received)
+      const { kind } = parsed
+      if (kind === 'REQUEST' || kind === 'CANCEL') {
+        throw new RouterError('NOT_PERMITTED', `Cannot take a ${kind} as a reply`)
+      }
+      const bytes = received.slice()
+      return desk.turns.inTurn(toHex(parsed.core.inReplyTo as Uint8Array), () => takeIn(parsed, kind, bytes))
+    },
+    async complete(record) {
+      for (const reply of record.replies) if (reply.receipt === undefined) await confirm(record.id, reply)
+    },
+  }
+}
+
+/** What a reply takes from its request: docs/protocol.md §5.1. */
+function checkBinding(core: HeaderCore, request: HeaderCore): void {
+  const isBound =
+    core.targetInstance !== undefined &&
+    equalBytes(core.targetInstance, request.sender) &&
+    equalBytes(core.correlationId, request.correlationId) &&
+    core.suite === request.suite
+  if (!isBound) throw new RouterError('FIELD_INVALID', 'Cannot take the reply: target, correlation or suite are not its request’s')
+}
+
+/** One OPEN, one end for each attempt; a NACK says that nothing ran. */
+function checkOrder(record: RequestRecord, core: HeaderCore, kind: ReplyKind, id: string): void {
+  const others = record.replies.filter((each) => each.attempt === core.attempt && each.id !== id)
+  const has = (...kinds: readonly ReplyRecord['kind'][]) => others.some((each) => kinds.includes(each.kind))
+  const isTwice = kind === 'STREAM_OPEN' ? has('STREAM_OPEN', 'STREAM_CLOSE', 'NACK') : kind !== 'ACK' && has('STREAM_CLOSE', 'NACK')
+  const isLateRefusal = kind === 'NACK' && has('STREAM_OPEN')
+  if (isTwice || isLateRefusal) {
+    throw new RouterError('REPLAYED', `Cannot take the ${kind}: attempt ${core.attempt} has another reply in its place`)
+  }
+}
+
+/** The attempt after a reply. An attempt that was given up may still be accepted while no other followed it. */
+function applied(record: RequestRecord, { kind, core, id }: ParsedPacket, nowMs: number): RequestRecord {
+  const number = core.attempt as number
+  const before = attemptOf(record, number)
+  if (before === undefined || record.state !== 'released') return record
+  const isOver = before.state === 'closed' || before.state === 'refused'
+  const isSuperseded = before.state === 'late' && record.attempts.length > number
+  if (isOver || isSuperseded) return record
+  if (kind === 'ACK' && core.code === OUTCOMES.ACCEPTED) {
+    return before.state === 'opened' ? record : withAttempt(record, number, { state: 'accepted', code: undefined })
+  }
+  if (kind === 'STREAM_OPEN') return withAttempt(record, number, { state: 'opened', code: undefined })
+  const ended = { reply: toHex(id), atMs: nowMs }
+  if (kind === 'NACK') return withAttempt(record, number, { ...ended, state: 'refused', code: core.code })
+  if (kind !== 'STREAM_CLOSE') return withAttempt(record, number, { ...ended, state: 'closed', code: undefined })
+  const finish = finishOf(core.code)
+  const code = finish === 'CANCELLED' ? ('CANCELLED' as const) : codeOfClose(core.code)
+  return withAttempt(record, number, { ...ended, state: 'closed', code: code && CODES[code].wire })
+}
+
+const notCandidate = (why: string) => new RouterError('NOT_A_CANDIDATE', `Cannot take the reply: ${why}`)
