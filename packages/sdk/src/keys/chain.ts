@@ -185,7 +185,8 @@ export function liveKey(chain: VerifiedChain, key: Uint8Array, { leafIndex, quor
     if (each.event.type !== PACKET_KEY || !equalBytes(each.event.key!, key)) continue
     const delegation = delegationOf(chain, each.event)!
     let ails: Code | undefined
-    if (isEnded(chain, key, delegation, leafIndex) || isDelegationEnded(chain, delegation, leafIndex)) ails = 'KEY_REVOKED'
+    if (isEnded(chain, key, delegation, leafIndex) || isDelegationEnded(chain, delegation, leafIndex))
+      ails = 'KEY_REVOKED'
     else if (quorumTimeMs > each.event.notAfterMs! || quorumTimeMs > delegation.event.notAfterMs!) ails = 'KEY_EXPIRED'
     if (ails === undefined) return each
     if (code === 'KEY_UNKNOWN') code = ails

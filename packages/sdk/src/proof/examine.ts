@@ -128,5 +128,13 @@ function conclude(trust: TrustFile, facts: Facts | undefined, rows: ReadonlyMap<
   const passed = (name: CheckName) => rows.get(name)?.result === 'pass'
   const request = facts && passed('request-signature') ? showRequest(facts, passed('request-commitment')) : undefined
   const isAnswered = passed('answer-signature') && passed('answer-commitment') && facts?.isBound
-  return { status, line, trustName, firstUse, checks, request, answer: facts && isAnswered ? showAnswer(facts) : undefined }
+  return {
+    status,
+    line,
+    trustName,
+    firstUse,
+    checks,
+    request,
+    answer: facts && isAnswered ? showAnswer(facts) : undefined,
+  }
 }

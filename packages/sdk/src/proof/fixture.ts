@@ -17,8 +17,8 @@ import {
   type ModelStatement,
   OpenContent,
   RegistryEntry,
-  type RoutingTable,
   RequestContent,
+  type RoutingTable,
   type SavedAnswer,
   type SavedPacket,
   SignedDocument,
@@ -33,7 +33,7 @@ import { keyEventDigest, signDelegation, signPacketKey, signPrekey } from '../ke
 import { instanceId } from '../keys/instance-id.ts'
 import type { Signer } from '../keys/signer.ts'
 import { CHECK_NAMES } from './checks/name.ts'
-import { type Batch, type Entry, logStory, type LoggedStory, type StoryLogTwist } from './fixture-log.ts'
+import { type Batch, type Entry, type LoggedStory, logStory, type StoryLogTwist } from './fixture-log.ts'
 import { controlPartition, type LeafKind, packetPartition } from './leaf.ts'
 import { signAuthorization, signModelStatement, signRegistryEntry } from './model-statement.ts'
 import { COSIGNATURE_TYPE, createNoteKey, ED25519_TYPE } from './note.ts'
@@ -83,7 +83,9 @@ export interface Twist extends StoryLogTwist {
   readonly entry?: Change<RegistryEntry>
   readonly authorization?: Change<Authorization>
   /** Another key in the place of one. */
-  readonly signer?: Partial<Record<'request' | 'open' | 'close' | 'table' | 'statement' | 'entry' | 'authorization', keyof StoryKeys>>
+  readonly signer?: Partial<
+    Record<'request' | 'open' | 'close' | 'table' | 'statement' | 'entry' | 'authorization', keyof StoryKeys>
+  >
   /** `not_after_ms` of the agent's packet key. */
   readonly agentNotAfterMs?: number
   /** Key events beside those of the story; name them in `batches`, beginning with `user-` or `agent-`. */
@@ -110,7 +112,10 @@ export interface Story {
 
 /** What is logged together, under one checkpoint. */
 export const BATCHES: readonly Batch[] = [
-  { names: ['user-delegation', 'user-key', 'agent-delegation', 'agent-key', 'agent-prekey', 'table', 'statement'], atMs: T0 },
+  {
+    names: ['user-delegation', 'user-key', 'agent-delegation', 'agent-key', 'agent-prekey', 'table', 'statement'],
+    atMs: T0,
+  },
   { names: ['request', 'attempt'], atMs: T0 + 10_500 },
   { names: ['open'], atMs: T0 + 11_000 },
   { names: ['close'], atMs: T0 + 13_000 },
@@ -121,7 +126,9 @@ export function bytes(length: number, value: number): Bytes {
 }
 
 export async function storyKeys(): Promise<StoryKeys> {
-  const made = Object.entries(SEEDS).map(async ([name, seed]) => [name, await createEd25519Key(bytes(32, seed))] as const)
+  const made = Object.entries(SEEDS).map(
+    async ([name, seed]) => [name, await createEd25519Key(bytes(32, seed))] as const,
+  )
   return Object.fromEntries(await Promise.all(made)) as StoryKeys
 }
 
@@ -200,7 +207,12 @@ interface Cast {
 async function storyEvents({ twist, keys, user, agent, network }: Cast): Promise<Record<string, SignedKeyEvent>> {
   const at = { network, createdMs: T0 - 1_000 }
   const notAfterMs = T0 + 86_400_000
-  const userDelegation = await signDelegation({ ...at, root: keys.userRoot, operational: keys.userOperational, notAfterMs })
+  const userDelegation = await signDelegation({
+    ...at,
+    root: keys.userRoot,
+    operational: keys.userOperational,
+    notAfterMs,
+  })
   const agentDelegation = await signDelegation({
     ...at,
     root: keys.agentRoot,
@@ -209,7 +221,12 @@ async function storyEvents({ twist, keys, user, agent, network }: Cast): Promise
     name: 'misty',
     tags: ['misty.weave'],
   })
-  const userHook = { ...at, instance: user, operational: keys.userOperational, delegation: keyEventDigest(userDelegation.body) }
+  const userHook = {
+    ...at,
+    instance: user,
+    operational: keys.userOperational,
+    delegation: keyEventDigest(userDelegation.body),
+  }
   const digest = keyEventDigest(agentDelegation.body)
   const hook = { ...at, instance: agent, operational: keys.agentOperational, delegation: digest }
   const events = {
@@ -229,7 +246,8 @@ async function storyEvents({ twist, keys, user, agent, network }: Cast): Promise
 
 async function storyDocuments({ twist, keys, user, agent, network }: Cast) {
   const change = <T>(value: T, by?: Change<T>) => by?.(value, { keys, user, agent }) ?? value
-  const signer = (name: keyof NonNullable<Twist['signer']>, usual: keyof StoryKeys) => keys[twist.signer?.[name] ?? usual]
+  const signer = (name: keyof NonNullable<Twist['signer']>, usual: keyof StoryKeys) =>
+    keys[twist.signer?.[name] ?? usual]
   const table = change<RoutingTable>(
     {
       network,

@@ -85,7 +85,8 @@ export function openReceipt(receipt: Receipt): OpenedReceipt {
     return { leaf, addendum: undefined }
   }
   if (leaf.addendumDigest === undefined) throw mismatch('an addendum that its leaf does not name')
-  if (!equalBytes(sha256(receipt.addendum), leaf.addendumDigest)) throw mismatch('its addendum is not the one of its leaf')
+  if (!equalBytes(sha256(receipt.addendum), leaf.addendumDigest))
+    throw mismatch('its addendum is not the one of its leaf')
   try {
     return { leaf, addendum: decode(Addendum, receipt.addendum) }
   } catch (cause) {
@@ -166,7 +167,8 @@ export function checkLeaf(leaf: Leaf, claim: LeafClaim): void {
     throw mismatch(`its leaf names attempt ${leaf.attempt}, wanted ${claim.attempt ?? 0}`)
   }
   const { commitment } = leaf
-  const same = commitment && claim.commitment ? equalBytes(commitment, claim.commitment) : commitment === claim.commitment
+  const same =
+    commitment && claim.commitment ? equalBytes(commitment, claim.commitment) : commitment === claim.commitment
   if (!same) throw mismatch('its leaf has another commitment')
 }
 

@@ -11,7 +11,7 @@ import { type DocumentSigner, signDocument, verifyDocument } from '../envelope/o
 import { type Code, PacketError } from '../errors.ts'
 import type { CheckpointTrust } from './checkpoint.ts'
 import { controlPartition } from './leaf.ts'
-import { checkLeaf, type CheckpointVerifier, type Receipt, type VerifiedReceipt, verifyReceipt } from './receipt.ts'
+import { type CheckpointVerifier, checkLeaf, type Receipt, type VerifiedReceipt, verifyReceipt } from './receipt.ts'
 
 export type { RoutingTable, Rule } from '@mystranet/schemas/messages'
 

@@ -69,7 +69,8 @@ function messageFromJson(table: Table<unknown>, json: unknown): unknown {
 function valueFromJson(column: Column, value: unknown): unknown {
   if (column.message !== undefined) return messageFromJson(column.message(), value)
   if (column.type === 'u64') {
-    if (typeof value !== 'string' || !/^(0|[1-9][0-9]{0,19})$/.test(value)) throw new Error(`${column.path} is no decimal`)
+    if (typeof value !== 'string' || !/^(0|[1-9][0-9]{0,19})$/.test(value))
+      throw new Error(`${column.path} is no decimal`)
     return BigInt(value)
   }
   if (column.type !== 'bytes') return value

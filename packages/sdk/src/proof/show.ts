@@ -51,7 +51,14 @@ export function showRequest(facts: Facts, isOpened: boolean): ShownRequest {
 }
 
 /** After `answer-signature` and `answer-commitment` passed and the packets were found to belong together. */
-export function showAnswer({ open, close, closeContent, answer, statement, agentKnown }: Facts): ShownAnswer | undefined {
+export function showAnswer({
+  open,
+  close,
+  closeContent,
+  answer,
+  statement,
+  agentKnown,
+}: Facts): ShownAnswer | undefined {
   if (!open || !close || !closeContent || !answer) return undefined
   const finish = finishOf(close.core.code)!
   const whole = isComplete(finish)

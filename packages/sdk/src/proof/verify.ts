@@ -5,7 +5,7 @@
  */
 import type { SavedAnswer } from '@mystranet/schemas/messages'
 import { PacketError } from '../errors.ts'
-import { examine, type ExamineOptions, type ShownAnswer, type Verdict } from './examine.ts'
+import { type ExamineOptions, examine, type ShownAnswer, type Verdict } from './examine.ts'
 import type { TrustFile } from './trust-file.ts'
 
 export {

@@ -14,9 +14,9 @@ import {
   SchemaError,
   type Table,
 } from '@mystranet/schemas/messages'
-import type { VerifiedChain } from '../../keys/chain.ts'
 import type { ParsedHeader } from '../../envelope/parse.ts'
 import { PacketError } from '../../errors.ts'
+import type { VerifiedChain } from '../../keys/chain.ts'
 import type { VerifiedModelStatement } from '../model-statement.ts'
 import type { CheckpointVerifier, VerifiedReceipt } from '../receipt.ts'
 import type { VerifiedTable } from '../routing-table.ts'

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import type { SavedPacket } from '@mystranet/schemas/messages'
+
 import type { Kind } from '@mystranet/schemas/kinds'
+import type { SavedPacket } from '@mystranet/schemas/messages'
 import { equalBytes } from '../../bytes.ts'
 import { verifyOrigin } from '../../envelope/origin.ts'
 import { type ParsedHeader, parseHeader } from '../../envelope/parse.ts'
