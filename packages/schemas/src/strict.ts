@@ -264,10 +264,22 @@ interface Output {
  * @throws {SchemaError} when the value breaks a rule of the .proto; what is written can always be read again.
  */
 export function encode<T>(table: Table<T>, value: T): Bytes {
-  const out = { bytes: new Uint8Array(1_024), at: 0 }
-  writeMessage(table, out, value)
-  return out.bytes.slice(0, out.at)
+  const out = { bytes: scratch ?? new Uint8Array(SCRATCH_BYTES), at: 0 }
+  // A value whose getter encodes something else finds none and makes its own.
+  scratch = undefined
+  try {
+    writeMessage(table, out, value)
+    return out.bytes.slice(0, out.at)
+  } finally {
+    // Texts of packets pass through here.
+    out.bytes.fill(0, 0, out.at)
+    scratch = out.bytes.length === SCRATCH_BYTES ? out.bytes : undefined
+  }
 }
+
+/** Kept between calls: allocating it costs more than writing a core. What outgrows it is not kept. */
+let scratch: Bytes | undefined
+const SCRATCH_BYTES = 4_096
 
 function unwritable(column: Column, why: string): never {
   throw new SchemaError(`Cannot write ${column.path}: ${why}`)

@@ -137,13 +137,15 @@ export function parseHeader(header: Uint8Array): ParsedHeader {
   return { header, id: packetId(header), kind, core, coreBytes, recipientsHash, ciphertextHash }
 }
 
+const PRESENCE_BY_KIND = Object.entries(FIELD_PRESENCE) as [keyof typeof FIELD_PRESENCE, readonly Presence[]][]
+
 const TAG = /^[a-z0-9][a-z0-9._-]{0,127}$/
 
 /** The fields of §5.1. */
 function checkFields(kind: Kind, core: HeaderCore): void {
   const column = KINDS[kind] - 1
-  for (const [name, columns] of Object.entries(FIELD_PRESENCE)) {
-    const value = core[name as keyof typeof FIELD_PRESENCE]
+  for (const [name, columns] of PRESENCE_BY_KIND) {
+    const value = core[name]
     expectPresence(name, columns[column] as Presence, Array.isArray(value) ? value.length > 0 : value !== undefined)
   }
   if ((core.targetTag === undefined) === (core.targetInstance === undefined))

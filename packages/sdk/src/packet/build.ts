@@ -68,11 +68,7 @@ const DEFAULT_LIFETIME_MS = 300_000
  */
 export function buildRequest(
   draft: RequestDraft,
-  randomness: { salt: Bytes; nonce: Bytes; correlationId: Bytes } = {
-    salt: randomBytes(32),
-    nonce: randomBytes(16),
-    correlationId: randomBytes(16),
-  },
+  randomness: { salt: Bytes; nonce: Bytes; correlationId: Bytes } = freshRandomness(),
 ): PlainPacket {
   const { candidates, nowMs } = draft
   if (candidates.length < 1 || candidates.length > 8) {
@@ -115,6 +111,12 @@ export function buildRequest(
     compatibleVersions: [VERSION],
   }
   return { core, candidates, salt, content, session: draft.session }
+}
+
+/** In one call to the system, which costs more than what it returns. */
+function freshRandomness(): { salt: Bytes; nonce: Bytes; correlationId: Bytes } {
+  const bytes = randomBytes(64)
+  return { salt: bytes.slice(0, 32), nonce: bytes.slice(32, 48), correlationId: bytes.slice(48) }
 }
 
 /** What a reply takes from the request that it answers. */
