@@ -1,0 +1,162 @@
+/**
+ * The agent: receive → open → infer → answer → acknowledge (docs/protocol.md §12).
+ *
+ * @module
+ */
+import { CODES } from '@mystranet/schemas/codes'
+import { ABANDON_MS } from '@mystranet/schemas/limits'
+import type { RouterMessage } from '@mystranet/schemas/link'
+import { toHex } from '@mystranet/sdk/bytes'
+import { answer } from './answer.ts'
+import { cancel, checkTombstone, stopRun } from './cancel.ts'
+import type { Desk, Run } from './desk.ts'
+import { generationOf, infer } from './infer.ts'
+import { open } from './open.ts'
+import { checkAddress, checkExpiry, prove, readCandidate } from './receive.ts'
+import { abort, accept, judge, reasonOf, refuse, repeat } from './reply.ts'
+
+/** One packet, from its delivery to its last reply. @throws when no reply could be made or logged: it goes back then. */
+async function handle(desk: Desk, run: Run): Promise<void> {
+  try {
+    checkAddress(run, desk)
+    const known = await desk.attempts.find(run.packet.id)
+    const verdict = judge(known, run)
+    if (known !== undefined && verdict !== 'run') {
+      return await repeat(desk, verdict === 'abort' ? await abort(desk, known) : known)
+    }
+    checkExpiry(run, desk)
+    const request = await prove(run, desk)
+    await checkTombstone(desk, run)
+    await accept(desk, run, request)
+    const silence = desk.pulse.heartbeat(run.packet.id)
+    try {
+      const opened = await open(request, desk.ring, desk.sessions)
+      const generation = generationOf(opened.content.chat, desk.engine, toHex(run.packet.id))
+      const running = await infer(desk.engine, generation, run.stop.signal)
+      await answer(desk, run, opened, running)
+    } finally {
+      silence()
+    }
+  } catch (error) {
+    await refuse(desk, run, error)
+  }
+}
+
+/** What becomes of the messages of one link. */
+export interface Loop {
+  take(message: RouterMessage): void
+  /** Packets that are being worked on. */
+  readonly running: number
+  readonly draining: boolean
+  /** Takes nothing new. Resolves when nothing runs any more. */
+  drain(): Promise<void>
+  /** Stops everything at once, without a word: what ran is interrupted for whoever finds it. */
+  halt(): void
+  /** Closes what an earlier process left open, so that nobody waits for its lease. */
+  closeInterrupted(): Promise<void>
+}
+
+export interface LoopOptions {
+  /** Packets at once, those that wait for the engine included. More go back to the router. */
+  readonly maxRunning: number
+  /** Resolves when keys and statement are logged: nothing is worked on before. */
+  readonly ready: Promise<unknown>
+}
+
+export function createLoop(desk: Desk, { maxRunning, ready }: LoopOptions): Loop {
+  const runs = new Map<string, Run>()
+  let draining = false
+  let idle = Promise.withResolvers<void>()
+  if (runs.size === 0) idle.resolve()
+
+  const goneBack = (lease: string, why: string) => {
+    desk.log(`returned: ${why}`)
+    desk.send({ type: 'returned', lease })
+  }
+
+  function deliver({ lease, leaseMs, packet }: Extract<RouterMessage, { type: 'deliver' }>): void {
+    let run: Run
+    try {
+      const candidate = readCandidate(packet)
+      run = { ...candidate, leases: new Set([lease]), stop: new AbortController(), cancelCode: undefined, hasOpened: false }
+    } catch (error) {
+      return goneBack(lease, reasonOf(error))
+    }
+    const id = toHex(run.packet.id)
+    const already = runs.get(id)
+    if (already !== undefined) return void already.leases.add(lease)
+    if (draining) return goneBack(lease, 'DRAINING')
+    if (runs.size >= maxRunning) return goneBack(lease, 'AGENT_BUSY')
+    if (runs.size === 0) idle = Promise.withResolvers()
+    runs.set(id, run)
+    void work(run, id, leaseMs)
+  }
+
+  async function work(run: Run, id: string, leaseMs: number): Promise<void> {
+    const all = (type: 'progress' | 'finished' | 'returned') => {
+      for (const lease of run.leases) desk.send({ type, lease })
+    }
+    const keeping = setInterval(() => all('progress'), Math.max(1, leaseMs / 3))
+    try {
+      await ready
+      await handle(desk, run)
+      all('finished')
+    } catch (error) {
+      desk.log(`returned ${id}: ${reasonOf(error)}`)
+      all('returned')
+    } finally {
+      clearInterval(keeping)
+      runs.delete(id)
+      if (runs.size === 0) idle.resolve()
+    }
+  }
+
+  const find = (request: Uint8Array): Run | undefined => runs.get(toHex(request))
+  const drain = () => {
+    draining = true
+    return idle.promise
+  }
+
+  return {
+    take(message) {
+      switch (message.type) {
+        case 'deliver':
+          return deliver(message)
+        case 'cancel':
+          cancel(desk, message.packet, message.senderKeys, find).catch((error: unknown) =>
+            desk.log(`CANCEL refused: ${reasonOf(error)}`),
+          )
+          return
+        case 'abandon': {
+          const run = find(message.request)
+          if (run === undefined) return
+          desk.log(`abandoned ${toHex(message.request)}: nobody has read it for ${ABANDON_MS} ms`)
+          return stopRun(run, CODES.CANCELLED.wire)
+        }
+        case 'done':
+        case 'refused':
+          return desk.calls.settle(message)
+        case 'drain':
+          return void drain()
+      }
+    },
+    get running() {
+      return runs.size
+    },
+    get draining() {
+      return draining
+    },
+    drain,
+    halt() {
+      draining = true
+      for (const run of runs.values()) run.stop.abort()
+    },
+    async closeInterrupted() {
+      for (const entry of await desk.attempts.running()) {
+        if (runs.has(toHex(entry.packetId))) continue
+        const closed = await abort(desk, entry)
+        repeat(desk, closed).catch((error: unknown) => desk.log(`CLOSE ${toHex(entry.packetId)}: ${reasonOf(error)}`))
+      }
+    },
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * Signs of life: heartbeats for whoever waits, presence for the router, canaries for the truth of both.
+ *
+ * @module
+ */
+import type { AgentMessage } from '@mystranet/schemas/link'
+import type { Engine } from './engine.ts'
+import type { Clock } from './ports.ts'
+
+const PRESENCE_MS = 5_000
+/** A canary runs when nothing was generated for this long. Below a minute by enough: a dead engine shows within one. */
+const CANARY_AFTER_MS = 20_000
+const CANARY_TIMEOUT_MS = 20_000
+/** Heartbeats come at least every 10 s; on a loaded machine a timer may be late. */
+const HEARTBEAT_MS = 5_000
+/** Tokens are counted over so many seconds. */
+const RATE_SECONDS = 10
+
+export interface Pulse {
+  /** The engine gave a token to a request: as good as a canary. */
+  generated(): void
+  /** Tells whoever waits for a request how it stands: now and every 5 s. Call the result to stop. */
+  heartbeat(request: Uint8Array): () => void
+  /** Runs a canary and says what is going on: now, then every 5 s. */
+  start(): void
+  stop(): void
+}
+
+export interface PulseOptions {
+  readonly engine: Engine
+  readonly clock: Clock
+  send(message: AgentMessage): void
+  /** Packets that are being worked on. */
+  running(): number
+  draining(): boolean
+  log(line: string): void
+  /** For tests. */
+  readonly presenceMs?: number | undefined
+  readonly canaryAfterMs?: number | undefined
+}
+
+export function createPulse(options: PulseOptions): Pulse {
+  const { engine, clock, presenceMs = PRESENCE_MS, canaryAfterMs = CANARY_AFTER_MS } = options
+  const rate = createRate(clock)
+  let canaryMs: number | undefined
+  let isProving = false
+  let timer: ReturnType<typeof setInterval> | undefined
+
+  async function prove(): Promise<void> {
+    if (isProving || (canaryMs !== undefined && clock.now() - canaryMs < canaryAfterMs)) return
+    isProving = true
+    try {
+      await engine.canary(CANARY_TIMEOUT_MS)
+      canaryMs = clock.now()
+    } catch (error) {
+      options.log(`canary: ${error instanceof Error ? error.message : 'failed'}`)
+    } finally {
+      isProving = false
+    }
+  }
+
+  function presence(): void {
+    const { running, queued } = engine.load()
+    options.send({
+      type: 'presence',
+      running: Math.max(running, options.running() - queued),
+      queued,
+      canaryMs,
+      draining: options.draining(),
+      tokensPerSecond: rate.perSecond(),
+    })
+  }
+
+  return {
+    generated() {
+      canaryMs = clock.now()
+      rate.count()
+    },
+    heartbeat(request) {
+      const say = () => {
+        const { queued } = engine.load()
+        options.send({ type: 'heartbeat', request, text: queued > 0 ? `queued ${queued}` : 'running' })
+      }
+      say()
+      const beat = setInterval(say, HEARTBEAT_MS)
+      return () => clearInterval(beat)
+    },
+    start() {
+      void prove().then(presence)
+      timer = setInterval(() => {
+        presence()
+        void prove()
+      }, presenceMs)
+    },
+    stop: () => clearInterval(timer),
+  }
+}
+
+function createRate(clock: Clock) {
+  const seconds: { at: number; tokens: number }[] = []
+  const trim = (now: number) => {
+    while (seconds[0] !== undefined && seconds[0].at <= now - RATE_SECONDS) seconds.shift()
+  }
+  return {
+    count() {
+      const at = Math.floor(clock.now() / 1_000)
+      const last = seconds.at(-1)
+      if (last?.at === at) last.tokens += 1
+      else seconds.push({ at, tokens: 1 })
+      trim(at)
+    },
+    perSecond() {
+      trim(Math.floor(clock.now() / 1_000))
+      return seconds.reduce((sum, { tokens }) => sum + tokens, 0) / RATE_SECONDS
+    },
+  }
+}
