@@ -97,6 +97,32 @@ describe('rules 2 and 3: the signed checkpoint', () => {
     await reopened.close()
   })
 
+  it('goes first also when the write-ahead log holds more than it covers', async () => {
+    const now = () => 1_000
+    const twin = logWorld()
+    const both = await twin.open({ now })
+    await both.append([draftOf('a'), draftOf('b')])
+    await both.close()
+    const world = logWorld()
+    const log = await world.open({ now, deadlineMs: 30 })
+    for (const witness of world.witnesses) witness.mode = 'silent'
+    await expect(log.append([draftOf('a')])).rejects.toEqual(UNCONFIRMED)
+    await log.close()
+    // The crash came after the append of b and before the next checkpoint.
+    world.disk.entries.push(...twin.disk.entries.slice(1))
+    for (const witness of world.witnesses) {
+      witness.mode = 'answers'
+      witness.requests.length = 0
+    }
+    const reopened = await world.open({ now })
+    const [receipt] = await reopened.append([draftOf('b')])
+    expect(receipt?.leafIndex).toBe(1n)
+    expect(seenBy(world)[0]?.treeSize).toBe(1n)
+    expect((await world.index.roundOf(0))?.treeSize).toBe(1)
+    expect(world.disk.entries).toHaveLength(2)
+    await reopened.close()
+  })
+
   it('does not start when the entries no longer give the root it signed', async () => {
     const world = logWorld()
     const log = await world.open()
