@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
-import { anchorsOf, type Block, blocksOf, linksOf } from './markdown.ts'
+import { anchorsOf, type Block, blocksOf, filesNamedIn, linksOf } from './markdown.ts'
 
 /** A Markdown file by its path from the root of the repository. */
 export interface Page {
@@ -130,5 +130,14 @@ export function brokenLinks(root: string, pages: readonly Page[]): readonly stri
         const there = file === '' ? text : readFileSync(place, 'utf8')
         return anchorsOf(there).has(anchor) ? [] : [`${at}: ${target} names no heading of its page`]
       }),
+  )
+}
+
+/** Files that a page names in code, from the root of the repository, and that are not there. */
+export function missingFiles(root: string, pages: readonly Page[]): readonly string[] {
+  return pages.flatMap(({ path, text }) =>
+    filesNamedIn(text)
+      .filter(({ target }) => !existsSync(join(root, target)))
+      .map(({ target, line }) => `${path}:${line}: ${target} is not there`),
   )
 }

@@ -63,6 +63,18 @@ export function linksOf(markdown: string): readonly Link[] {
   return links
 }
 
+/** Files of the repository that inline code names from its root, such as `scripts/ok.ts`. Patterns are none. */
+export function filesNamedIn(markdown: string): readonly Link[] {
+  const named: Link[] = []
+  for (const { text, line, open } of walk(markdown)) {
+    if (open !== undefined) continue
+    for (const [, target] of text.matchAll(/`((?:packages|scripts|docs|bench|deploy|examples)\/[\w./-]+\.[a-z]+)`/g)) {
+      named.push({ target: target!, line })
+    }
+  }
+  return named
+}
+
 /** The anchors that GitHub gives to the headings. */
 export function anchorsOf(markdown: string): ReadonlySet<string> {
   const anchors = new Set<string>()

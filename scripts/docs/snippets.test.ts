@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { brokenLinks, compileBlocks, faultyMarks, type Page, pagesOf } from './check.ts'
-import { anchorsOf, blocksOf, linksOf } from './markdown.ts'
+import { brokenLinks, compileBlocks, faultyMarks, missingFiles, type Page, pagesOf } from './check.ts'
+import { anchorsOf, blocksOf, filesNamedIn, linksOf } from './markdown.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const fenced = (info: string, ...lines: readonly string[]) => ['```' + info, ...lines, '```'].join('\n')
@@ -22,6 +22,11 @@ describe('the documentation', () => {
   it('links to files and headings that are there', () => {
     expect(brokenLinks(ROOT, pages)).toEqual([])
     expect(pages.flatMap(({ text }) => linksOf(text)).length).toBeGreaterThan(10)
+  })
+
+  it('names files that are there', () => {
+    expect(missingFiles(ROOT, pages)).toEqual([])
+    expect(pages.flatMap(({ text }) => filesNamedIn(text)).length).toBeGreaterThan(30)
   })
 })
 
@@ -46,6 +51,14 @@ describe('the checks, over a page that breaks a promise', () => {
     expect(faultyMarks([page(fenced('ts ignore: ', 'x'))])).toHaveLength(1)
     expect(faultyMarks([page(fenced('ts later', 'x'))])).toHaveLength(1)
     expect(faultyMarks([page(fenced('typescript', 'x'))])).toEqual([expect.stringContaining('wanted ts')])
+  })
+
+  it('name a file that is not there, and no pattern', () => {
+    const text = page('`scripts/docs/check.ts`, `packages/*/README.md`', '`scripts/docs/gone.ts` and `docs/gone.md`')
+    expect(missingFiles(ROOT, [text])).toEqual([
+      'planted.md:2: scripts/docs/gone.ts is not there',
+      'planted.md:2: docs/gone.md is not there',
+    ])
   })
 
   it('name a link to a file or a heading that is not there', () => {
