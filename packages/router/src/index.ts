@@ -1,1 +1,11 @@
-export {}
+/**
+ * The router: admits, logs, routes and queues packets. `openRouter` is the composition root on Node.
+ *
+ * @module
+ */
+export { createApp } from './app.ts'
+export { ConfigError, NUMBER_SETTINGS, type RouterConfig, readConfig } from './config.ts'
+export { openRouter, type RouterKeys, type StartedRouter, type StartOptions, startRouter } from './entry/node.ts'
+export { RouterError } from './errors.ts'
+export { createNexus, type Nexus } from './nexus.ts'
+export type { AgentChannel, AgentLinks, AgentState, AttachedAgent, DeadLetter } from './ports.ts'

@@ -177,12 +177,16 @@ export function createNexus(deps: NexusDeps): Nexus {
     const from = await admitFetch(desk, keyring, fetch, packet)
     const done = cancels.reading(packet)
     let position = 0
+    // A change between two looks must not be slept through.
+    let isStale = true
     let pending = Promise.withResolvers<void>()
     const unwatch = desk.answers.watch(packet, () => {
+      isStale = true
       pending.resolve()
-      pending = Promise.withResolvers()
     })
     const readOn = async () => {
+      isStale = false
+      pending = Promise.withResolvers()
       for (;;) {
         const page = await desk.answers.read(packet, position, PAGE_RECORDS, PAGE_BYTES)
         const last = page.at(-1)
@@ -199,6 +203,7 @@ export function createNexus(deps: NexusDeps): Nexus {
         return (await desk.answers.read(packet, position, 1, 1)).length === 0
       },
       async changed(waitMs) {
+        if (isStale) return
         const { promise } = pending
         const timer = Promise.withResolvers<void>()
         const handle = setTimeout(timer.resolve, waitMs)

@@ -5,6 +5,7 @@
  * @module
  */
 import type { AnswerRecord, AnswerStore, StoredAnswerRecord } from '../../ports.ts'
+import { cappedPage } from '../answer-page.ts'
 import { createWatchers } from '../watchers.ts'
 import type { Database, Row } from './database.ts'
 
@@ -107,7 +108,7 @@ export function sqliteAnswerStore(db: Database): AnswerStore {
               .map(recordOf)
       const whole = [...stored, ...pending.filter(({ position }) => position > (stored.at(-1)?.position ?? after))]
       // A page that is full may end before the tail begins: the tail must not be taken for its continuation.
-      return capped(stored.length === limit ? stored : whole.slice(0, limit), maxBytes)
+      return cappedPage(stored.length === limit ? stored : whole.slice(0, limit), maxBytes)
     },
     async end(request, nowMs) {
       const tail = tailOf(request)
@@ -134,16 +135,6 @@ export function sqliteAnswerStore(db: Database): AnswerStore {
         return old.length
       }),
   }
-}
-
-/** The first record always; more while they fit. */
-export function capped(records: readonly StoredAnswerRecord[], maxBytes: number): readonly StoredAnswerRecord[] {
-  let bytes = 0
-  const end = records.findIndex(({ value }, i) => {
-    bytes += value.length
-    return i > 0 && bytes > maxBytes
-  })
-  return end < 0 ? records : records.slice(0, end)
 }
 
 const recordOf = (row: Row): StoredAnswerRecord => ({

@@ -1,0 +1,224 @@
+/**
+ * The router on Node: edge, nexus, log and one witness of our own in one process; stores in plain files and SQLite.
+ *
+ * First start: trust file → key events by invite or link → `publishTable` of a table that was signed elsewhere → `listen`.
+ *
+ * @module
+ */
+import { randomBytes } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import type { DocumentSigner } from '@mystranet/sdk/envelope'
+import { createNoteKey, ED25519_TYPE, type NoteSigner } from '@mystranet/sdk/proof/note'
+import type { TrustFile } from '@mystranet/sdk/proof/trust-file'
+import { type ServerType, serve } from '@hono/node-server'
+import { getConnInfo } from '@hono/node-server/conninfo'
+import type { Context } from 'hono'
+import type { DestinationStream } from 'pino'
+import { filesTiles } from '../adapters/files-tiles.ts'
+import { filesWal } from '../adapters/files-wal.ts'
+import { sqliteLog, sqliteWitnessStore } from '../adapters/sqlite-log.ts'
+import { openSqliteStores } from '../adapters/sqlite/stores.ts'
+import { createAgentLinks } from '../agent-links.ts'
+import { createApp } from '../app.ts'
+import { type RouterConfig, readConfig } from '../config.ts'
+import { inviteHash } from '../http/routes.ts'
+import { type Log, openLog } from '../log/log.ts'
+import type { WitnessLink } from '../log/ports.ts'
+import { createMetrics } from '../metrics.ts'
+import { createNexus, type Nexus } from '../nexus.ts'
+import { packetLog } from '../packet-log.ts'
+import type { AgentLinks } from '../ports.ts'
+import { createRateLimit } from '../rate.ts'
+import { createTrace, type Trace } from '../trace.ts'
+import { createWitness } from '../witness/witness.ts'
+
+/** Keys that a router holds. None of them signs a routing table. */
+export interface RouterKeys {
+  readonly log: NoteSigner
+  /** Of the witness in this process; absent: only `witnesses` are asked. */
+  readonly witness?: NoteSigner | undefined
+  /** Signs notices of dead letters and voids. */
+  readonly nexus: DocumentSigner
+}
+
+export interface StartOptions {
+  /** A folder of this router alone; made when it is not there. */
+  readonly stateDir: string
+  readonly keys: RouterKeys
+  readonly trust: TrustFile
+  /** Witnesses elsewhere, by their names in the trust file's policy. */
+  readonly witnesses?: readonly WitnessLink[]
+  /** Settings that win over the environment. */
+  readonly config?: Partial<RouterConfig>
+  readonly env?: Readonly<Record<string, string | undefined>>
+  /** Where log lines go; standard output unless given. */
+  readonly logTo?: DestinationStream
+}
+
+export interface StartedRouter {
+  readonly app: ReturnType<typeof createApp>
+  readonly nexus: Nexus
+  readonly links: AgentLinks
+  readonly log: Log
+  readonly config: RouterConfig
+  readonly trace: Trace
+  /** Puts a table into force that an operator signed; gives its receipt. */
+  publishTable(document: Uint8Array): Promise<Uint8Array>
+  /** Lets whoever holds the token enrol one instance. @param token At least 16 characters without spaces. */
+  invite(token: string, untilMs: number): Promise<void>
+  /** Begins to take requests. @returns The address, such as `http://127.0.0.1:8470`. */
+  listen(): Promise<string>
+  /** Takes nothing new, lets agents finish for so long, then closes the stores. */
+  close(graceMs?: number): Promise<void>
+}
+
+const TICK_MS = 250
+
+/**
+ * Opens a router's state and wires it. It takes no requests before `listen`.
+ *
+ * @throws {ConfigError} with all faults of the configuration.
+ * @throws {PacketError} `STORE_FAILED` when the stores contradict each other.
+ */
+export async function openRouter(options: StartOptions): Promise<StartedRouter> {
+  const { stateDir, keys, trust } = options
+  const config = readConfig(options.env ?? process.env, options.config)
+  const trace = createTrace(config.logLevel, options.logTo)
+  const metrics = createMetrics()
+  await mkdir(stateDir, { recursive: true, mode: 0o700 })
+  const files = await openFiles(options, trace)
+  const stores = openSqliteStores(join(stateDir, 'router.sqlite'), config)
+  const links = createAgentLinks(Date.now)
+  const ownKeys = [keys.log.publicKey, keys.nexus.publicKey, ...(keys.witness ? [keys.witness.publicKey] : [])]
+  const nexus = createNexus({
+    ...stores,
+    links,
+    config,
+    trust,
+    trace,
+    metrics,
+    ownKeys,
+    log: packetLog(files.log, config.commitDeadlineMs),
+    signer: keys.nexus,
+    nowMs: Date.now,
+    random: (bytes) => new Uint8Array(randomBytes(bytes)),
+  })
+  const app = createApp({
+    ...stores,
+    nexus,
+    metrics,
+    trace,
+    submit: nexus.submit,
+    readAnswer: nexus.readAnswer,
+    agents: nexus.agents,
+    nowMs: Date.now,
+    heartbeatMs: config.heartbeatMs,
+    canaryMs: config.canaryMs,
+    corsOrigins: config.corsOrigins,
+    isLogStopped: () => files.log.stopped,
+    log: { published: files.log.published, tiles: files.tiles },
+    addresses: createRateLimit('address', { perMinute: config.addressPerMinute, burst: config.addressBurst }),
+    addressOf,
+  })
+  const timer = setInterval(() => void nexus.tick(), TICK_MS)
+  timer.unref()
+  let server: ServerType | undefined
+
+  return {
+    app,
+    nexus,
+    links,
+    config,
+    trace,
+    log: files.log,
+    publishTable: nexus.publishTable,
+    invite: (token, untilMs) => stores.invites.add(inviteHash(token), untilMs),
+    async listen() {
+      const opened = await listen(app, config)
+      server = opened.server
+      trace.stage('listen', { url: opened.url })
+      return opened.url
+    },
+    async close(graceMs = 0) {
+      for (const { instance } of links.agents()) links.send(instance, { type: 'drain' })
+      const until = Date.now() + graceMs
+      while (Date.now() < until && links.agents().some(({ running }) => running > 0)) await pause(50)
+      clearInterval(timer)
+      if (server !== undefined) await shut(server)
+      await nexus.tick()
+      await nexus.idle()
+      await files.close()
+      await stores.db.close()
+    },
+  }
+}
+
+/** {@link openRouter}, then `listen`: for a router whose table is in force already. */
+export async function startRouter(options: StartOptions): Promise<StartedRouter & { readonly url: string }> {
+  const router = await openRouter(options)
+  return { ...router, url: await router.listen() }
+}
+
+async function openFiles({ stateDir, keys, trust, witnesses = [] }: StartOptions, trace: Trace) {
+  const db = sqliteLog({ path: join(stateDir, 'log.sqlite') })
+  const tiles = filesTiles({ dir: join(stateDir, 'log') })
+  const wal = await filesWal({ dir: join(stateDir, 'wal') })
+  const own = keys.witness && openWitness(stateDir, keys.log, keys.witness, trust)
+  const log = await openLog({
+    ...db,
+    wal,
+    tiles,
+    trust,
+    signer: keys.log,
+    witnesses: own === undefined ? witnesses : [own.link, ...witnesses],
+    onWitnessFault: ({ witness, kind }) => trace.stage('witness', { agent: witness, kind }),
+    onStop: (cause) => trace.fault('log', cause),
+  })
+  const close = async () => {
+    await log.close()
+    db.close()
+    own?.close()
+  }
+  return { log, tiles, close }
+}
+
+function openWitness(stateDir: string, log: NoteSigner, signer: NoteSigner, trust: TrustFile) {
+  const store = sqliteWitnessStore({ path: join(stateDir, 'witness.sqlite') })
+  const witness = createWitness({ signer, store, logs: [createNoteKey(log.keyName, ED25519_TYPE, log.publicKey)] })
+  const name = trust.policy.witnesses.find(({ key }) => key.keyName === signer.keyName)?.name
+  if (name === undefined) {
+    store.close()
+    throw new RangeError(`Cannot start the router: the trust file's policy does not name its witness ${signer.keyName}`)
+  }
+  return { link: { name, addCheckpoint: (body: Uint8Array) => witness.addCheckpoint(body) }, close: () => store.close() }
+}
+
+function listen(app: ReturnType<typeof createApp>, { host, port }: RouterConfig) {
+  return new Promise<{ server: ServerType; url: string }>((resolve, reject) => {
+    const server = serve({ fetch: app.fetch, hostname: host, port }, ({ address, port: taken, family }: AddressInfo) =>
+      resolve({ server, url: `http://${family === 'IPv6' ? `[${address}]` : address}:${taken}` }),
+    )
+    server.once('error', reject)
+  })
+}
+
+function shut(server: ServerType): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve())
+    // Answers that are being read would keep it open for ever; their readers resume.
+    if ('closeAllConnections' in server) server.closeAllConnections()
+  })
+}
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+
+/** The peer's address; requests that no socket carried, in tests, share one. */
+function addressOf(c: Context): string {
+  try {
+    return getConnInfo(c).remote.address ?? 'unknown'
+  } catch {
+    return 'unknown'
+  }
+}
