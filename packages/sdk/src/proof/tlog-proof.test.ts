@@ -1,3 +1,4 @@
+import { MAX_RECEIPT_BYTES } from '@mystranet/schemas/limits'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { cosignedNote, testSigner } from '../../test/note-keys.ts'
@@ -40,7 +41,7 @@ describe('.tlog-proof files', () => {
     ['loose extra', `${v}extra AB==\nindex 0\n\nnote\n`, /extra is not canonical/],
     ['a short hash', `${v}index 0\nAAAA\n\nnote\n`, /hash of 3 bytes/],
     ['64 hashes', `${v}index 0\n${`${hash64}\n`.repeat(64)}\nnote\n`, /64 hashes/],
-    ['more than the cap', `${v}extra ${'A'.repeat(16_384)}\nindex 0\n\nnote\n`, /at most 16384/],
+    ['more than the cap', `${v}extra ${'A'.repeat(MAX_RECEIPT_BYTES)}\nindex 0\n\nnote\n`, /wanted at most/],
   ])('refuse %s', (_, text, guard) => {
     expect(() => parseTlogProof(utf8(text))).toThrow(guard)
     expect(() => parseTlogProof(utf8(text))).toThrow(NOTE_MALFORMED)
