@@ -3,17 +3,18 @@
  *
  * @module
  */
+import type { TrustFile } from '@mystranet/sdk/proof/trust-file'
 import { createCalls } from './calls.ts'
 import type { Desk, Signing } from './desk.ts'
+import { type EndorsementDocuments, endorse } from './endorse.ts'
 import type { Engine } from './engine.ts'
 import { type KeyRingOptions, openKeyRing } from './keys/ring.ts'
 import { createLoop } from './loop.ts'
 import { createSessions } from './open.ts'
 import type { AttemptStore, Clock, KeyStore, Link } from './ports.ts'
 import { createPulse } from './pulse.ts'
-import type { Trust } from './receive.ts'
 import { reasonOf } from './reply.ts'
-import { type Endorsement, logStatement, statementOf } from './statement.ts'
+import { logStatement, statementOf } from './statement.ts'
 
 const CALL_MS = 60_000
 const MAINTAIN_MS = 60_000
@@ -24,8 +25,9 @@ export interface AgentOptions extends Pick<KeyRingOptions, 'name' | 'tags' | 'su
   readonly keys: KeyStore
   readonly attempts: AttemptStore
   /** The agent's own: what a router says counts only under it. */
-  readonly trust: Trust
-  readonly endorsement?: Endorsement | undefined
+  readonly trust: TrustFile
+  /** What others signed about this model; verified under the trust file, which may require it. */
+  readonly documents?: EndorsementDocuments | undefined
   /** Packets at once, those that wait for the engine included. Default: 8 for each of the engine's slots. */
   readonly maxRunning?: number | undefined
   /** Default: the system's. */
@@ -50,7 +52,8 @@ export interface Agent {
 /**
  * Starts an agent. One at a time for its stores. The engine and the stores stay the caller's to close, after `ended`.
  *
- * @throws {PacketError} `STORE_FAILED` when the keys cannot be read or made.
+ * @throws {PacketError} `STORE_FAILED` when the keys cannot be read or made; the codes of {@link endorse} when this model may
+ *   not run here. Nothing was sent then.
  */
 export async function startAgent(options: AgentOptions, link: Link): Promise<Agent> {
   const { engine, attempts, trust, clock = { now: () => Date.now() } } = options
@@ -69,11 +72,12 @@ export async function startAgent(options: AgentOptions, link: Link): Promise<Age
     running: () => loop.running,
     draining: () => loop.draining,
   })
+  const engineIs = engine.description
+  const receiver = { instance: ring.instance, trust, clock }
+  const endorsement = await endorse(statementOf(engineIs, receiver), options.documents ?? {}, trust, clock.now())
   let signing: Signing | undefined
   const desk: Desk = {
-    instance: ring.instance,
-    trust,
-    clock,
+    ...receiver,
     ring,
     sessions: createSessions(clock),
     engine,
@@ -94,7 +98,7 @@ export async function startAgent(options: AgentOptions, link: Link): Promise<Age
     const key = ring.packetKey()
     if (key === signing?.key) return
     const ask = (document: Uint8Array) => calls.ask({ type: 'statement', document }, CALL_MS)
-    const statement = statementOf(engine.description, desk, options.endorsement)
+    const statement = statementOf(engineIs, desk, endorsement)
     signing = { key, statement: await logStatement(statement, key, desk, ask) }
   }
 
@@ -106,8 +110,12 @@ export async function startAgent(options: AgentOptions, link: Link): Promise<Age
   }
 
   const started = Promise.withResolvers<void>()
-  const { slots, model } = engine.description
-  const loop = createLoop(desk, { maxRunning: options.maxRunning ?? 8 * slots, ready: started.promise })
+  const { slots, model } = engineIs
+  const loop = createLoop(desk, {
+    maxRunning: options.maxRunning ?? 8 * slots,
+    ready: started.promise,
+    leave: () => link.close(),
+  })
   started.promise.catch((error: unknown) => log(`not ready: ${reasonOf(error)}`))
   const upkeep = startUpkeep(async (round) => {
     await maintain()
@@ -129,10 +137,7 @@ export async function startAgent(options: AgentOptions, link: Link): Promise<Age
     instance: ring.instance,
     ready: started.promise,
     ended,
-    async drain() {
-      await loop.drain()
-      await link.close()
-    },
+    drain: () => loop.drain(),
   }
 }
 

@@ -48,7 +48,7 @@ export interface Loop {
   /** Packets that are being worked on. */
   readonly running: number
   readonly draining: boolean
-  /** Takes nothing new. Resolves when nothing runs any more. */
+  /** Takes nothing new, finishes what runs, then leaves. */
   drain(): Promise<void>
   /** Stops everything at once, without a word: what ran is interrupted for whoever finds it. */
   halt(): void
@@ -61,13 +61,15 @@ export interface LoopOptions {
   readonly maxRunning: number
   /** Resolves when keys and statement are logged: nothing is worked on before. */
   readonly ready: Promise<unknown>
+  /** Ends the link. */
+  leave(): Promise<void>
 }
 
-export function createLoop(desk: Desk, { maxRunning, ready }: LoopOptions): Loop {
+export function createLoop(desk: Desk, { maxRunning, ready, leave }: LoopOptions): Loop {
   const runs = new Map<string, Run>()
   let draining = false
   let idle = Promise.withResolvers<void>()
-  if (runs.size === 0) idle.resolve()
+  idle.resolve()
 
   const goneBack = (lease: string, why: string) => {
     desk.log(`returned: ${why}`)
@@ -112,9 +114,10 @@ export function createLoop(desk: Desk, { maxRunning, ready }: LoopOptions): Loop
   }
 
   const find = (request: Uint8Array): Run | undefined => runs.get(toHex(request))
-  const drain = () => {
+  const drain = async () => {
     draining = true
-    return idle.promise
+    await idle.promise
+    await leave()
   }
 
   return {
@@ -137,7 +140,8 @@ export function createLoop(desk: Desk, { maxRunning, ready }: LoopOptions): Loop
         case 'refused':
           return desk.calls.settle(message)
         case 'drain':
-          return void drain()
+          drain().catch((error: unknown) => desk.log(`drain: ${reasonOf(error)}`))
+          return
       }
     },
     get running() {

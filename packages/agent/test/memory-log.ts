@@ -8,8 +8,8 @@ import { encodeLeaf, type Leaf } from '@mystranet/sdk/proof/leaf'
 import { computeRoot, hashLeaf, sha256 } from '@mystranet/sdk/proof/merkle'
 import { COSIGNATURE_TYPE, createNoteKey, ED25519_TYPE, encodeNote, parseNote, signNote } from '@mystranet/sdk/proof/note'
 import { proveInclusion } from '@mystranet/sdk/proof/prove'
+import type { TrustFile } from '@mystranet/sdk/proof/trust-file'
 import type { Clock } from '../src/ports.ts'
-import type { Trust } from '../src/receive.ts'
 
 export interface Draft extends Pick<Leaf, 'kind' | 'subject' | 'partition'> {
   readonly attempt?: number | undefined
@@ -19,7 +19,7 @@ export interface Draft extends Pick<Leaf, 'kind' | 'subject' | 'partition'> {
 
 /** A log with one witness: real leaves, a real tree, signed and cosigned checkpoints. A leaf is logged once. */
 export interface MemoryLog {
-  readonly trust: Trust
+  readonly trust: TrustFile
   append(draft: Draft): Promise<Uint8Array>
   /** Names of what was logged: kind, attempt, subject. */
   readonly leaves: readonly string[]
@@ -29,7 +29,15 @@ export async function memoryLog(clock: Clock, name = 'log.agent.test'): Promise<
   const named = async (keyName: string) => ({ keyName, ...(await localSigner(sha256(utf8(keyName)))) })
   const logKey = await named(name)
   const witnessKey = await named(`w.${name}`)
-  const trust: Trust = {
+  const trust: TrustFile = {
+    name: 'test',
+    operators: new Map(),
+    tableSigners: [],
+    publishers: [],
+    authorizers: [],
+    nexusKeys: [],
+    required: new Set(),
+    firstUse: false,
     network: networkId(name, logKey.publicKey),
     policy: {
       logs: [{ key: createNoteKey(name, ED25519_TYPE, logKey.publicKey) }],
