@@ -104,7 +104,10 @@ function readStatement(draft: Draft, line: string): void {
   const rest = line.slice(space + 1)
   if (space < 1 || rest === '' || rest !== rest.trim()) throw new Error('wanted “keyword value”, with single spaces')
   const list = Object.hasOwn(KEY_LISTS, keyword) ? KEY_LISTS[keyword as keyof typeof KEY_LISTS] : undefined
-  if (list !== undefined) return readKey(draft[list], rest)
+  if (list !== undefined) {
+    readKey(draft[list], rest)
+    return
+  }
   const read = Object.hasOwn(STATEMENTS, keyword) ? STATEMENTS[keyword as keyof typeof STATEMENTS] : undefined
   if (read === undefined) throw new Error(`unknown statement ${JSON.stringify(keyword)}`)
   read(draft, rest)
