@@ -4,22 +4,25 @@
  * @module
  */
 import { chacha20poly1305 } from '@noble/ciphers/chacha.js'
-import { hmac } from '@noble/hashes/hmac.js'
-import { sha256 as hash } from '@noble/hashes/sha2.js'
 import type { Bytes } from '../../bytes.ts'
 import { assertAeadSizes, expandWith, TAG_BYTES } from '../hkdf.ts'
+import { sha256 } from './sha256.ts'
 
-export function sha256(...parts: readonly Uint8Array[]): Bytes {
-  if (parts.length === 1) return hash(parts[0]!) as Bytes
-  const state = hash.create()
-  for (const part of parts) state.update(part)
-  return state.digest() as Bytes
-}
+export { sha256 }
+
+const BLOCK_BYTES = 64
 
 export function hmacSha256(key: Uint8Array, ...parts: readonly Uint8Array[]): Bytes {
-  const state = hmac.create(hash, key)
-  for (const part of parts) state.update(part)
-  return state.digest() as Bytes
+  const block = new Uint8Array(BLOCK_BYTES)
+  block.set(key.length > BLOCK_BYTES ? sha256(key) : key)
+  const inner = sha256(
+    block.map((byte) => byte ^ 0x36),
+    ...parts,
+  )
+  return sha256(
+    block.map((byte) => byte ^ 0x5c),
+    inner,
+  )
 }
 
 export const hkdfExtract = (salt: Uint8Array, ikm: Uint8Array): Bytes => hmacSha256(salt, ikm)
