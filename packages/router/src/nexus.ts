@@ -20,7 +20,7 @@ import { createFrames } from './dispatch/frames.ts'
 import { createKeyring, type Keyring } from './dispatch/keyring.ts'
 import { replayDead } from './dispatch/replay-dead.ts'
 import { createReplies } from './dispatch/reply.ts'
-import { createSubmission } from './dispatch/submit.ts'
+import { createSubmission, type Submitted } from './dispatch/submit.ts'
 import { createTables, type Tables } from './dispatch/tables.ts'
 import { refusalOf, RouterError } from './errors.ts'
 import type { AgentSender, AgentState, DeadLetter, StoredAnswerRecord } from './ports.ts'
@@ -43,10 +43,10 @@ export interface Nexus {
    * Takes a REQUEST or a CANCEL in.
    *
    * @param received Attacker-controlled.
-   * @returns Exact bytes of the Receipt of its leaf.
+   * @returns The receipt of its leaf.
    * @throws {PacketError | RouterError} every code of docs/protocol.md §12.
    */
-  submit(received: Uint8Array): Promise<Uint8Array>
+  submit(received: Uint8Array): Promise<Submitted>
   /** Opens an answer for whoever signed the fetch. @param fetch SignedDocument of type answer-fetch. */
   readAnswer(packet: string, fetch: Uint8Array): Promise<AnswerReader>
   /** Logs key events. @param permit Whether an unknown instance may come in. */
@@ -192,7 +192,7 @@ export function createNexus(deps: NexusDeps): Nexus {
         const last = page.at(-1)
         if (last === undefined) return []
         position = last.position
-        const wanted = page.filter(({ type, frame = 0 }) => type !== 2 || frame >= from)
+        const wanted = page.filter(({ type, frame = 0 }) => type !== 'frame' || frame >= from)
         if (wanted.length > 0) return wanted
       }
     }
@@ -262,9 +262,9 @@ export function createNexus(deps: NexusDeps): Nexus {
           throw new RouterError('NOT_A_CANDIDATE', `Cannot take a ${kind} here: agents send replies on their link`)
         }
         trace.stage('submit', { packet, kind })
-        const receipt = kind === 'REQUEST' ? await submission.submit(parsed) : await cancels.take(parsed, received)
-        metrics.count('weave_packets_total', { kind, code: 'taken' })
-        return receipt
+        const submitted = kind === 'REQUEST' ? await submission.submit(parsed) : await cancels.take(parsed, received)
+        metrics.count('weave_packets_total', { kind, code: submitted.known ? 'known' : 'taken' })
+        return submitted
       } catch (error) {
         const refusal = refusalOf(error, packet)
         if (refusal === undefined) throw error

@@ -8,6 +8,7 @@
  * @module
  */
 import type { AgentMessage, RouterMessage } from '@mystranet/schemas/link'
+import type { RecordType } from '@mystranet/sdk/envelope'
 import type { LeafKind } from '@mystranet/sdk/proof/leaf'
 import type { LeafDraft } from './log/leaves.ts'
 
@@ -59,6 +60,8 @@ export interface ReplyRecord {
   readonly id: string
   readonly kind: 'STREAM_OPEN' | 'STREAM_CLOSE' | 'ACK' | 'NACK' | 'CANCEL'
   readonly attempt: number
+  /** `core.code`. */
+  readonly code?: number | undefined
   readonly draft: LeafDraft
   readonly receipt?: Uint8Array | undefined
   /** The packet, of kinds without content. */
@@ -206,7 +209,7 @@ export interface StatementStore {
 
 /** A record of docs/protocol.md §8.1, but for heartbeats and the end. */
 export interface AnswerRecord {
-  readonly type: 1 | 2 | 3 | 4 | 6 | 7 | 8 | 9
+  readonly type: Exclude<RecordType, 'end' | 'heartbeat'>
   /** Makes it the same record: a second append with this key has no effect. */
   readonly key: string
   readonly value: Uint8Array

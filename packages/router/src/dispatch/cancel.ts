@@ -12,6 +12,7 @@ import { packetAddendum } from './attempts.ts'
 import { coreOf, type Desk, draftFor } from './desk.ts'
 import type { Endings } from './end.ts'
 import type { Keyring } from './keyring.ts'
+import type { Submitted } from './submit.ts'
 
 export interface Cancels {
   /**
@@ -19,7 +20,7 @@ export interface Cancels {
    * @returns The receipt of its leaf.
    * @throws {PacketError | RouterError} `NOT_PERMITTED` for a stranger, `ANSWER_UNKNOWN` for an unknown request, and the codes of admission.
    */
-  take(parsed: ParsedPacket, received: Uint8Array): Promise<Uint8Array>
+  take(parsed: ParsedPacket, received: Uint8Array): Promise<Submitted>
   /** Tells an agent that came back what was cancelled meanwhile. */
   repeat(agent: string): Promise<void>
   /** A reader is here; call the result when it is gone. */
@@ -51,7 +52,7 @@ export function createCancels(desk: Desk, { admission, endings, keyring, confirm
   }
   const agentsOf = (record: RequestRecord) => [...new Set(record.attempts.map(({ agent }) => agent))]
 
-  const takeIn = async (parsed: ParsedPacket, received: Uint8Array): Promise<Uint8Array> => {
+  const takeIn = async (parsed: ParsedPacket, received: Uint8Array): Promise<Submitted> => {
     const { core } = parsed
     const id = toHex(parsed.id)
     const requestId = toHex(core.inReplyTo as Uint8Array)
@@ -60,7 +61,7 @@ export function createCancels(desk: Desk, { admission, endings, keyring, confirm
       throw new RouterError('ANSWER_UNKNOWN', 'Cannot cancel: the request is unknown here', { packet: requestId })
     }
     const known = stored.record.replies.find((each) => each.id === id)
-    if (known?.receipt !== undefined) return known.receipt
+    if (known?.receipt !== undefined) return { receipt: known.receipt, known: true }
     const request = coreOf(stored.record)
     if (!equalBytes(core.sender, request.sender)) {
       throw new RouterError('NOT_PERMITTED', 'Cannot cancel: only the sender of a request may', { packet: requestId })
@@ -85,7 +86,7 @@ export function createCancels(desk: Desk, { admission, endings, keyring, confirm
       const after = await desk.packets.find(requestId)
       const receipt = after?.record.replies.find((each) => each.id === id)?.receipt
       if (receipt === undefined) throw new RouterError('LOG_UNCONFIRMED', 'Cannot confirm the cancel yet; it was forwarded')
-      return receipt
+      return { receipt, known: known !== undefined }
     })
   }
 

@@ -152,8 +152,8 @@ export function createDelivering(desk: Desk, { attempts, endings, tables }: Deli
   const showRefusal = async ({ id, replies }: RequestRecord) => {
     const nack = replies.findLast(({ kind }) => kind === 'NACK')
     if (nack?.packet === undefined) return
-    const receipt = nack.receipt && ({ type: 4, key: `receipt:${nack.id}`, value: nack.receipt } as const)
-    await desk.answers.append(id, [{ type: 1, key: nack.id, value: nack.packet }, ...(receipt ? [receipt] : [])], true)
+    const receipt = nack.receipt && ({ type: 'receipt', key: `receipt:${nack.id}`, value: nack.receipt } as const)
+    await desk.answers.append(id, [{ type: 'packet', key: nack.id, value: nack.packet }, ...(receipt ? [receipt] : [])], true)
   }
 
   return {

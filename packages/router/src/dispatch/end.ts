@@ -66,7 +66,7 @@ export function createEndings(desk: Desk): Endings {
     for (const { number } of record.attempts) await desk.queue.finish(record.id, number)
     const last = record.notices.at(-1)
     if (last !== undefined) {
-      const shown: AnswerRecord = { type: 6, key: `notice:${record.notices.length}`, value: last.document }
+      const shown: AnswerRecord = { type: 'notice', key: `notice:${record.notices.length}`, value: last.document }
       await desk.answers.append(record.id, [shown], true)
     }
     if (record.state === 'dead' && last !== undefined) await putDeadLetter(record, last)

@@ -20,7 +20,7 @@ import type { Keyring } from './keyring.ts'
  * @param document SignedDocument of type answer-fetch, attacker-controlled.
  * @param packet Hex id of the request in the address.
  * @returns The first frame wanted.
- * @throws {PacketError | RouterError} `DOCUMENT_MALFORMED`, `NETWORK_MISMATCH`, `FIELD_INVALID`, `CLOCK_SKEWED`, `ANSWER_UNKNOWN`,
+ * @throws {PacketError | RouterError} `DOCUMENT_MALFORMED`, `NETWORK_MISMATCH`, `NOT_PERMITTED`, `CLOCK_SKEWED`, `ANSWER_UNKNOWN`,
  *   `KEY_UNKNOWN` … `SIGNATURE_INVALID` or `REPLAYED`.
  */
 export async function admitFetch(desk: Desk, keyring: Keyring, document: Uint8Array, packet: string): Promise<number> {
@@ -31,7 +31,7 @@ export async function admitFetch(desk: Desk, keyring: Keyring, document: Uint8Ar
   }
   const audience = desk.trust.policy.logs[0]?.key.keyName
   if (!equalBytes(fetch.packetId, fromHex(packet) as Uint8Array) || fetch.audience !== audience) {
-    throw new RouterError('FIELD_INVALID', 'Cannot fetch the answer: the fetch is for another packet or router', { packet })
+    throw new RouterError('NOT_PERMITTED', 'Cannot fetch the answer: the fetch is for another packet or router', { packet })
   }
   const nowMs = desk.nowMs()
   checkCreated(fetch.createdMs, nowMs)

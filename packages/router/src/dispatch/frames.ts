@@ -59,7 +59,7 @@ export function createFrames(desk: Desk): Frames {
       const page = await desk.answers.read(request, after, 1_024, 4 * 1024 * 1024)
       const last = page.at(-1)
       if (last === undefined) return frames
-      frames += page.filter(({ type, key }) => type === 2 && key.startsWith(stream)).length
+      frames += page.filter(({ type, key }) => type === 'frame' && key.startsWith(stream)).length
       after = last.position
     }
   }
@@ -78,7 +78,7 @@ export function createFrames(desk: Desk): Frames {
     if (i < open.next) return
     if (i !== open.next || i >= MAX_FRAMES) return drop('order')
     open.next += 1
-    await desk.answers.append(request, [{ type: 2, key: `${stream}:${i}`, value: bytes.slice(), frame: i }], false)
+    await desk.answers.append(request, [{ type: 'frame', key: `${stream}:${i}`, value: bytes.slice(), frame: i }], false)
     desk.metrics.count('weave_frames_total')
   }
   const takeCheckpoint = async (agent: string, request: string, document: Uint8Array) => {
@@ -87,7 +87,7 @@ export function createFrames(desk: Desk): Frames {
     const open = await streamOf(agent, request, toHex(streamId))
     if (open === undefined || !equalBytes(open.senderKey, key)) return drop('checkpoint')
     const name = `checkpoint:${toHex(streamId)}:${size}`
-    await desk.answers.append(request, [{ type: 3, key: name, value: document.slice() }], false)
+    await desk.answers.append(request, [{ type: 'checkpoint', key: name, value: document.slice() }], false)
   }
   const quietly = async (work: Promise<void>, agent: string, packet: string) => {
     try {

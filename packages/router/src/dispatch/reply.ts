@@ -5,8 +5,7 @@
  * @module
  */
 import { CODES } from '@mystranet/schemas/codes'
-import { finishOf, OUTCOMES } from '@mystranet/schemas/kinds'
-import { MAX_SKEW_MS } from '@mystranet/schemas/limits'
+import { finishOf, isComplete, OUTCOMES } from '@mystranet/schemas/kinds'
 import type { HeaderCore } from '@mystranet/schemas/messages'
 import { equalBytes, toHex } from '@mystranet/sdk/bytes'
 import type { ParsedPacket } from '@mystranet/sdk/envelope'
@@ -57,9 +56,10 @@ export function createReplies(desk: Desk, { admission, keyring, delivering, open
     const chain = await keyring.excerpt(core.sender, core.senderKey)
     const statements = await desk.statements.newest(attempt.agent)
     return [
-      { type: 7, key: `chain:${attempt.agent}:${toHex(core.senderKey)}`, value: chain },
-      { type: 8, key: `attempt:${attempt.number}`, value: attempt.receipt as Uint8Array },
-      ...statements.map((value): AnswerRecord => ({ type: 9, key: `statement:${toHex(hashLeaf(value))}`, value })),
+      { type: 'agent-keys', key: `chain:${attempt.agent}:${toHex(core.senderKey)}`, value: chain },
+      { type: 'attempt-receipt', key: `attempt:${attempt.number}`, value: attempt.receipt as Uint8Array },
+      // A reader that keeps one keeps the newest.
+      ...statements.toReversed().map((value): AnswerRecord => ({ type: 'statement-receipt', key: `statement:${toHex(hashLeaf(value))}`, value })),
     ]
   }
 
@@ -67,16 +67,13 @@ export function createReplies(desk: Desk, { admission, keyring, delivering, open
     const { core } = parsed
     const request = coreOf(record)
     checkBinding(core, request)
-    if (core.createdMs > desk.nowMs() + MAX_SKEW_MS) {
-      throw new RouterError('CLOCK_SKEWED', `Cannot take the reply: it was created ${core.createdMs - desk.nowMs()} ms from now`)
-    }
+    // Neither clock nor sequence window: an agent may deliver late what it made in time (docs/protocol.md §12).
     const chain = await admission.authenticate(parsed)
-    await admission.sequence(parsed)
     checkOrder(record, core, kind, toHex(parsed.id))
     const addendum = packetAddendum(desk, core, chain)
     const attempt = core.attempt as number
     const draft = draftFor(LEAF_OF[kind], request, { subject: parsed.id, attempt, commitment: core.contentCommitment, addendum })
-    return { id: toHex(parsed.id), kind, attempt, draft }
+    return { id: toHex(parsed.id), kind, attempt, draft, code: core.code }
   }
 
   /** Keeps and shows it; both may be done twice. */
@@ -84,7 +81,7 @@ export function createReplies(desk: Desk, { admission, keyring, delivering, open
     const attempt = attemptOf(record, reply.attempt) as AttemptRecord
     const isNack = reply.kind === 'NACK'
     const kept: ReplyRecord = isNack || reply.kind === 'ACK' ? { ...reply, packet: received } : reply
-    const shown: AnswerRecord = { type: 1, key: reply.id, value: received }
+    const shown: AnswerRecord = { type: 'packet', key: reply.id, value: received }
     const isShown = record.state === 'released' && !isNack
     const before = isShown ? await introduction(attempt, parsed.core) : []
     const [after] = await Promise.all([
@@ -106,7 +103,7 @@ export function createReplies(desk: Desk, { admission, keyring, delivering, open
       })),
       reply.kind === 'NACK' || reply.kind === 'CANCEL'
         ? undefined
-        : desk.answers.append(requestId, [{ type: 4, key: `receipt:${reply.id}`, value: receipt as Uint8Array }], true),
+        : desk.answers.append(requestId, [{ type: 'receipt', key: `receipt:${reply.id}`, value: receipt as Uint8Array }], true),
     ])
     desk.trace.stage(LEAF_OF[reply.kind as ReplyKind] ?? 'cancel', { packet: requestId, attempt: reply.attempt })
     return receipt as Uint8Array
@@ -167,9 +164,18 @@ function checkBinding(core: HeaderCore, request: HeaderCore): void {
 function checkOrder(record: RequestRecord, core: HeaderCore, kind: ReplyKind, id: string): void {
   const others = record.replies.filter((each) => each.attempt === core.attempt && each.id !== id)
   const has = (...kinds: readonly ReplyRecord['kind'][]) => others.some((each) => kinds.includes(each.kind))
-  const isTwice = kind === 'STREAM_OPEN' ? has('STREAM_OPEN', 'STREAM_CLOSE', 'NACK') : kind !== 'ACK' && has('STREAM_CLOSE', 'NACK')
-  const isLateRefusal = kind === 'NACK' && has('STREAM_OPEN')
-  if (isTwice || isLateRefusal) {
+  const isEnd = kind === 'STREAM_CLOSE' || kind === 'NACK'
+  const isTwice =
+    (kind === 'STREAM_OPEN' && has('STREAM_OPEN', 'STREAM_CLOSE', 'NACK')) ||
+    (isEnd && has('STREAM_CLOSE', 'NACK')) ||
+    (kind === 'NACK' && has('STREAM_OPEN')) ||
+    (kind === 'ACK' && others.some((each) => each.kind === 'ACK' && each.code === core.code))
+  const finish = kind === 'STREAM_CLOSE' ? finishOf(core.code) : undefined
+  const isSecond =
+    finish !== undefined &&
+    isComplete(finish) &&
+    record.attempts.some((each) => each.state === 'closed' && each.code === undefined && each.number !== core.attempt)
+  if (isTwice || isSecond) {
     throw new RouterError('REPLAYED', `Cannot take the ${kind}: attempt ${core.attempt} has another reply in its place`)
   }
 }

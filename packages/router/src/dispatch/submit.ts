@@ -17,13 +17,20 @@ import type { Keyring } from './keyring.ts'
 import { route, type Routed } from './route.ts'
 import type { Tables } from './tables.ts'
 
+export interface Submitted {
+  /** Exact bytes of the Receipt. */
+  readonly receipt: Uint8Array
+  /** The packet was here before. */
+  readonly known: boolean
+}
+
 export interface Submission {
   /**
    * Takes a request in.
    *
    * @returns The request leaf's receipt: for the same packet the same, for ever.
    */
-  submit(parsed: ParsedPacket): Promise<Uint8Array>
+  submit(parsed: ParsedPacket): Promise<Submitted>
 }
 
 export interface SubmitDeps {
@@ -122,8 +129,9 @@ export function createSubmission(desk: Desk, deps: SubmitDeps): Submission {
       const id = toHex(parsed.id)
       return desk.turns.inTurn(id, async () => {
         const known = await desk.packets.find(id)
-        if (known === undefined) return begin(parsed)
-        return desk.gates.shared(toHex(parsed.core.sender), () => carryOn(known.record))
+        if (known === undefined) return { receipt: await begin(parsed), known: false }
+        const receipt = await desk.gates.shared(toHex(parsed.core.sender), () => carryOn(known.record))
+        return { receipt, known: true }
       })
     },
   }

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { fromBase64, utf8 } from '@mystranet/sdk/bytes'
+import { concat, fromBase64, utf8 } from '@mystranet/sdk/bytes'
+import { ANSWER_MEDIA_TYPE, encodeRecord } from '@mystranet/sdk/envelope'
 import { Hono } from 'hono'
 import { RouterError } from '../errors.ts'
 import type { AnswerReader } from '../nexus.ts'
-import { ANSWER_TYPE, encodeWireRecord, encodeWireRecords } from './records.ts'
 
 export interface AnswerRoutesDeps {
   /** `Nexus.readAnswer`. */
@@ -16,7 +16,7 @@ export interface AnswerRoutesDeps {
   readonly heartbeatMs: number
 }
 
-const END = encodeWireRecord({ type: 0, value: new Uint8Array(0) })
+const END = encodeRecord('end')
 const PACKET_ID = /^[0-9a-f]{64}$/
 const MAX_AUTHORIZATION_CHARS = 4_096
 
@@ -30,7 +30,7 @@ export function answerRoutes({ readAnswer, heartbeatMs }: AnswerRoutesDeps) {
     if (!PACKET_ID.test(id)) throw new RouterError('FIELD_INVALID', 'Cannot fetch the answer: its packet id is not 64 hex digits')
     const reader = await readAnswer(id, fetchOf(c.req.header('authorization')))
     const body = answerStream(reader, heartbeatMs)
-    return c.body(body, 200, { 'content-type': ANSWER_TYPE, 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
+    return c.body(body, 200, { 'content-type': ANSWER_MEDIA_TYPE, 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
   })
 }
 
@@ -51,7 +51,7 @@ export function answerStream(reader: AnswerReader, heartbeatMs: number): Readabl
     isGone = true
     reader.close()
   }
-  const beat = () => encodeWireRecord({ type: 5, value: utf8(reader.heartbeat()) })
+  const beat = () => encodeRecord('heartbeat', utf8(reader.heartbeat()))
   const source: UnderlyingDefaultSource<Uint8Array> = {
     async pull(controller) {
       try {
@@ -61,7 +61,7 @@ export function answerStream(reader: AnswerReader, heartbeatMs: number): Readabl
         }
         for (let waited = false; !isGone; waited = true) {
           const page = await reader.next()
-          if (page.length > 0) return controller.enqueue(encodeWireRecords(page))
+          if (page.length > 0) return controller.enqueue(concat(...page.map(({ type, value }) => encodeRecord(type, value))))
           if (await reader.ended()) {
             controller.enqueue(END)
             leave()

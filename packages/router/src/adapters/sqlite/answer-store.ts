@@ -139,7 +139,7 @@ export function sqliteAnswerStore(db: Database): AnswerStore {
 
 const recordOf = (row: Row): StoredAnswerRecord => ({
   position: Number(row['position']),
-  type: Number(row['type']) as StoredAnswerRecord['type'],
+  type: String(row['type']) as StoredAnswerRecord['type'],
   key: String(row['key']),
   value: row['value'] as Uint8Array,
   ...(row['frame'] === null ? {} : { frame: Number(row['frame']) }),
