@@ -3,8 +3,11 @@
  *
  * @module
  */
-import type { Status, Verdict } from '@mystranet/sdk'
+import type { Verdict } from '@mystranet/sdk'
+import { toHex } from '@mystranet/sdk/bytes'
 import { element } from './element.ts'
+
+export type Status = Verdict['status']
 
 /** One check, of an answer or of a receipt. */
 export interface Row {
@@ -76,8 +79,7 @@ export function factList(facts: readonly Fact[]): HTMLElement {
 }
 
 const textOf = (value: NonNullable<Fact[1]>): string =>
-  value instanceof Uint8Array ? value.toHex?.() ?? hex(value) : `${value}`
-const hex = (bytes: Uint8Array) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+  value instanceof Uint8Array ? toHex(value) : `${value}`
 
 /** Local time with its zone, and the same in UTC for those who compare. */
 export const when = (ms: number): string =>
@@ -97,11 +99,11 @@ export function verdictView(verdict: Verdict): DocumentFragment {
   const { request, answer, checks } = verdict
   const view = document.createDocumentFragment()
   view.append(banner(verdict))
-  for (const { role, content } of request?.messages ?? []) view.append(said(role === 'user' ? 'Question' : role, content))
+  for (const { role, content } of request?.messages ?? []) view.append(said(role === 'user' ? 'Question' : role, content ?? ''))
   if (request && !request.messages) view.append(said('Question', 'Not disclosed in this file, or not proven.'))
   if (answer) view.append(said(answer.isComplete ? 'Answer' : `Answer, cut (${answer.finish})`, answer.text, 'answer'))
   else view.append(said('Answer', 'Not shown: what was signed and committed to could not be established.'))
-  for (const call of answer?.toolCalls ?? []) view.append(said(`Tool call: ${call.name}`, call.arguments))
+  for (const call of answer?.toolCalls ?? []) view.append(said(`Tool call: ${call.name}`, call.arguments ?? ''))
   view.append(factList(factsOf(verdict)), checkTable(checks))
   return view
 }

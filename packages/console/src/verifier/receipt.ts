@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isPacketError, type Status, type TrustFile } from '@mystranet/sdk'
+import { isPacketError, type TrustFile } from '@mystranet/sdk'
 import {
   importReceipt,
   openReceipt,
@@ -12,7 +12,7 @@ import {
   type VerifiedReceipt,
   verifyReceipt,
 } from '@mystranet/sdk/proof/receipt'
-import type { Row } from '../parts/verdict.ts'
+import type { Row, Status } from '../parts/verdict.ts'
 
 export interface ReceiptVerdict {
   readonly status: Status
