@@ -79,7 +79,11 @@ export const measured = ({ median, min, max, n }: Spread): Pick<Measured, 'value
 })
 
 /** The row of a ratio. The peer's value is microseconds of one operation. */
-export const ratioOf = ({ ratio, oursUs, theirsUs }: Outcome, peer: readonly [string, string], what: string): Measured => ({
+export const ratioOf = (
+  { ratio, oursUs, theirsUs }: Outcome,
+  peer: readonly [string, string],
+  what: string,
+): Measured => ({
   ...measured(ratio),
   peer: { name: peer[0], version: peer[1], value: round(theirsUs.median) },
   note: `${what}; ours ${round(oursUs.median)} µs, peer ${round(theirsUs.median)} µs, sequential, one thread`,

@@ -20,6 +20,8 @@ import { defaultModelFolder } from '../packages/agent/src/models/store.ts'
 export type TokenTimes = readonly number[]
 
 export interface Run {
+  /** Stands before the prompt. One that no run had before leaves no prefix that an engine could reuse. */
+  readonly system?: string
   readonly prompt: string
   readonly tokens: number
 }
@@ -46,11 +48,12 @@ export async function directLlama(options: {
   const { chatTemplate = '' } = await readModelFacts(options.modelPath)
   const template = promptTemplate(model, chatTemplate)
   return {
-    async run({ prompt, tokens }) {
+    async run({ system, prompt, tokens }) {
       await sequence.clearHistory()
       const startedAt = performance.now()
       const times: number[] = []
-      const input = template.tokenize([{ role: 'user', content: prompt }])
+      const before = system === undefined ? [] : [{ role: 'system' as const, content: system }]
+      const input = template.tokenize([...before, { role: 'user', content: prompt }])
       for await (const token of sequence.evaluate(input, { temperature: 0, yieldEogToken: true })) {
         model.detokenize([token])
         times.push(performance.now() - startedAt)

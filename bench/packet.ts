@@ -15,7 +15,7 @@ import { parsePacket } from '../packages/sdk/src/envelope/parse.ts'
 import { sealBase } from '../packages/sdk/src/keys/hpke.ts'
 import { kemFor } from '../packages/sdk/src/keys/kem.ts'
 import { buildRequest } from '../packages/sdk/src/packet/build.ts'
-import { aQuestion, anAgent, aSender } from '../packages/sdk/src/packet/fixture.ts'
+import { anAgent, aQuestion, aSender } from '../packages/sdk/src/packet/fixture.ts'
 import { openRequest } from '../packages/sdk/src/packet/open.ts'
 import { hpkeInfo, openingOf, seal } from '../packages/sdk/src/packet/seal.ts'
 import { contest, NODE_CRYPTO, type Outcome, ratioOf, round, versionOf } from './contest.ts'
@@ -64,7 +64,9 @@ function readyInputs(bytes: Uint8Array, kemKey: Uint8Array, instance: Uint8Array
     wrapped: aeadSeal(key, NONCE, coreBytes, randomBytes((first?.wrappedKey.length ?? 0) - 16)),
     body: aeadSeal(key, NONCE, coreBytes, randomBytes((ciphertext?.length ?? 0) - 16)),
     // As long as what is hashed, labels included; a hash does not mind what it reads.
-    hashed: [header.length + 28, (recipientsBytes?.length ?? 0) + 28, (ciphertext?.length ?? 0) + 28, 280].map(randomBytes),
+    hashed: [header.length + 28, (recipientsBytes?.length ?? 0) + 28, (ciphertext?.length ?? 0) + 28, 280].map(
+      randomBytes,
+    ),
     info: randomBytes(hpkeInfo(core, instance, kemKey).length + 27),
   }
 }

@@ -5,7 +5,7 @@
  */
 
 /** One line of the table. */
-export interface Row extends Goal, Measured {}
+export interface Row extends Goal, Omit<Measured, 'goal'> {}
 
 export interface Goal {
   readonly id: string

@@ -1,0 +1,69 @@
+/**
+ * Which measurement gives which rows. Each is loaded when it is wanted, so that one that cannot run costs only its rows.
+ *
+ * @module
+ */
+import type { Measured } from './table.ts'
+
+export interface Options {
+  /** Interleaved pairs, instead of each measurement's own number. */
+  readonly pairs?: number | undefined
+  /** For whoever waits. */
+  readonly progress: (line: string) => void
+}
+
+/** Rows by id. An id that is missing from the result was not measured. */
+export type Findings = Readonly<Record<string, Measured>>
+
+export interface Measure {
+  readonly ids: readonly string[]
+  run(options: Options): Promise<Findings>
+}
+
+const PAIRS = 60
+const pairsOf = ({ pairs = PAIRS }: Options) => pairs
+
+/** One row from one function of a file. */
+const single = (id: string, measure: (options: Options) => Promise<Measured>): Measure => ({
+  ids: [id],
+  run: async (options) => ({ [id]: await measure(options) }),
+})
+
+const primitives = () => import('./primitives.ts')
+const packet = () => import('./packet.ts')
+const stream = () => import('./stream.ts')
+
+/** The page's own measurements: they need a browser, which not every machine has. */
+async function browser(options: Options): Promise<Findings> {
+  const file: string = new URL('./browser.ts', import.meta.url).href
+  const measurements = (await import(file)) as { browser(options: Options): Promise<Findings> }
+  return measurements.browser(options)
+}
+
+/** Rows whose subject or whose measurement is not built yet, by the first word of their ids. */
+export const NOT_YET: Readonly<Record<string, string>> = {
+  log: 'comes with the log across machines; packages/router/bench/log.ts measures the embedded one',
+  fabric: 'comes with the fabric on JetStream',
+  detector: 'comes with the detector',
+  memory: 'comes with the soak runs',
+}
+
+export const MEASURES: readonly Measure[] = [
+  single('sdk.sign.vs_primitive', async (options) => (await primitives()).signVsPrimitive(pairsOf(options))),
+  single('sdk.verify.vs_primitive', async (options) => (await primitives()).verifyVsPrimitive(pairsOf(options))),
+  single('sdk.open.vs_primitive', async (options) => (await packet()).openVsPrimitive(pairsOf(options))),
+  single('sdk.seal.vs_panva', async (options) => (await packet()).sealVsPanva(pairsOf(options))),
+  single('sdk.seal.vs_hpke_core', async (options) => (await packet()).sealVsHpkeCore(pairsOf(options))),
+  single('sdk.frame.make', async (options) => (await stream()).frameMake(pairsOf(options))),
+  single('sdk.frame.check', async (options) => (await stream()).frameCheck(pairsOf(options))),
+  single('sdk.stream.bytes_per_token', async () => (await stream()).bytesPerToken()),
+  {
+    ids: ['sdk.bundle.verifier', 'sdk.bundle.all', 'sdk.browser.verify', 'sdk.browser.verify_cold'],
+    run: browser,
+  },
+  {
+    ids: ['path.first_token.added', 'path.tokens.vs_direct'],
+    run: async (options) => (await import('./path.ts')).path(options),
+  },
+  single('path.demo.first_verified_token', async (options) => (await import('./demo.ts')).firstVerifiedToken(options)),
+]
