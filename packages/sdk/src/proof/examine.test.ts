@@ -492,11 +492,13 @@ describe('wrong bytes', () => {
     expect([verdict.request, verdict.answer]).toEqual([undefined, undefined])
   })
 
-  it('includes a message that cannot be encoded', async () => {
+  it('includes a message that has no encoding', async () => {
     const { trust, saved } = await storyFixture()
     const verdict = await examine({ ...saved, request: { ...saved.request, header: bytes(4_001, 1) } }, trust)
     expect(named(verdict, 'fail')).toEqual(['envelope'])
     expect(named(await examine({ ...saved, version: 2 }, trust), 'fail')).toEqual(['envelope'])
+    const wrong = { ...saved, request: { ...saved.request, header: 'text' } } as unknown as SavedAnswer
+    expect(named(await examine(wrong, trust), 'fail')).toEqual(['envelope'])
   })
 
   it('flipped in any byte are never VERIFIED, unless all that is shown is the same', async () => {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { encode, SavedAnswer } from '@mystranet/schemas/messages'
+import type { SavedAnswer } from '@mystranet/schemas/messages'
 import { PacketError } from '../errors.ts'
 import type { Facts } from './checks/check.ts'
 import { CHECK_NAMES, type CheckName } from './checks/name.ts'
@@ -54,7 +54,8 @@ export interface ExamineOptions {
  *
  * Cost: about 35 signatures for an answer under four witnesses.
  *
- * @param saved As received, at most 16 MiB. Whatever it is, this gives a verdict and does not throw.
+ * @param saved As received, at most 16 MiB: whatever it is, this gives a verdict and does not throw. Or a message that
+ *   `parseSavedAnswer` gave or a program put together; do not change it meanwhile.
  * @param trust From `parseTrustFile`.
  */
 export async function examine(
@@ -65,10 +66,7 @@ export async function examine(
   const rows = new Map<CheckName, Outcome>()
   let facts: Facts | undefined
   try {
-    // A message that was put together by a program is held to the same bounds, and copied, by its bytes.
-    const { registryEntry, authorization, ...rest } = parseSavedAnswer(
-      saved instanceof Uint8Array ? saved : encode(SavedAnswer, saved),
-    )
+    const { registryEntry, authorization, ...rest } = saved instanceof Uint8Array ? parseSavedAnswer(saved) : saved
     facts = {
       saved: {
         ...rest,

@@ -10,13 +10,15 @@ import { equalBytes } from '../../bytes.ts'
 import { verifyOrigin } from '../../envelope/origin.ts'
 import { type ParsedHeader, parseHeader } from '../../envelope/parse.ts'
 import { PacketError } from '../../errors.ts'
+import { SAVED_ANSWER_VERSION } from '../saved-answer.ts'
 import { about, type Check, type Facts, joinReasons, replyOf, requestOf } from './check.ts'
 
 export const packetChecks: readonly Check[] = [
   {
     name: 'envelope',
     run(facts) {
-      const { request, open, close } = facts.saved
+      const { version, request, open, close } = facts.saved
+      if (version !== SAVED_ANSWER_VERSION) throw new PacketError('ANSWER_INVALID', `version ${version} is unknown`)
       facts.request = readPacket(facts, request, 'REQUEST')
       facts.open = open && readPacket(facts, open, 'STREAM_OPEN')
       facts.close = close && readPacket(facts, close, 'STREAM_CLOSE')
