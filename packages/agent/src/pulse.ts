@@ -13,7 +13,7 @@ const CANARY_AFTER_MS = 20_000
 const CANARY_TIMEOUT_MS = 20_000
 /** Heartbeats come at least every 10 s; on a loaded machine a timer may be late. */
 const HEARTBEAT_MS = 5_000
-/** Tokens are counted over so many seconds. */
+/** Tokens are counted over so many whole seconds. */
 const RATE_SECONDS = 10
 
 export interface Pulse {
@@ -99,7 +99,7 @@ export function createPulse(options: PulseOptions): Pulse {
 function createRate(clock: Clock) {
   const seconds: { at: number; tokens: number }[] = []
   const trim = (now: number) => {
-    while (seconds[0] !== undefined && seconds[0].at <= now - RATE_SECONDS) seconds.shift()
+    while (seconds[0] !== undefined && seconds[0].at < now - RATE_SECONDS) seconds.shift()
   }
   return {
     count() {
@@ -110,8 +110,10 @@ function createRate(clock: Clock) {
       trim(at)
     },
     perSecond() {
-      trim(Math.floor(clock.now() / 1_000))
-      return seconds.reduce((sum, { tokens }) => sum + tokens, 0) / RATE_SECONDS
+      const now = Math.floor(clock.now() / 1_000)
+      trim(now)
+      // The second that is not over yet would always look slow.
+      return seconds.reduce((sum, { at, tokens }) => (at < now ? sum + tokens : sum), 0) / RATE_SECONDS
     },
   }
 }

@@ -133,6 +133,8 @@ export async function openKeyRing(options: KeyRingOptions): Promise<KeyRing> {
     instance,
     maintain(log) {
       const run = async () => {
+        // Read anew: an `add` that was reported as failed may have happened, and a second root event would be void.
+        keys = await store.list()
         const due = await makeDue(keys, clock.now(), parts)
         if (due.length > 0) await store.add(due)
         await refresh()
