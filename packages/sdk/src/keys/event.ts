@@ -8,11 +8,12 @@
  * @module
  */
 import type { Presence } from '@mystranet/schemas/kinds'
-import { decode, encode, KeyEvent, SchemaError, type SignedKeyEvent } from '@mystranet/schemas/messages'
+import { encode, KeyEvent, type SignedKeyEvent } from '@mystranet/schemas/messages'
 import { sha256, verifyEd25519 } from '#primitives'
 import { type Bytes, utf8 } from '../bytes.ts'
 import { PAYLOAD_TYPES, pae } from '../envelope/dsse.ts'
 import { documentDigest } from '../envelope/hash.ts'
+import { read } from '../envelope/parse.ts'
 import { PacketError } from '../errors.ts'
 import { instanceId } from './instance-id.ts'
 import { checkedSigner, type Signer } from './signer.ts'
@@ -65,13 +66,7 @@ export const isRootSigned = (event: KeyEvent): boolean => isHead(event) && event
  * @throws {PacketError} `KEY_EVENT_INVALID`
  */
 export function parseKeyEvent({ body, possession }: SignedKeyEvent): KeyEvent {
-  let event: KeyEvent
-  try {
-    event = decode(KeyEvent, body)
-  } catch (cause) {
-    if (cause instanceof SchemaError) throw invalid(cause.message, { cause })
-    throw cause
-  }
+  const event = read(KeyEvent, body, 'KEY_EVENT_INVALID')
   const column = event.type - 1
   if (event.type > PREKEY) throw invalid(`type ${event.type}, wanted 1 to ${PREKEY}`)
   for (const [name, columns] of Object.entries(PRESENCE)) {
@@ -204,5 +199,4 @@ async function signEvent(event: KeyEvent, signer: Signer, possessor?: Signer): P
   return signed
 }
 
-const invalid = (why: string, options?: ErrorOptions) =>
-  new PacketError('KEY_EVENT_INVALID', `Cannot take a key event: ${why}`, options)
+const invalid = (why: string) => new PacketError('KEY_EVENT_INVALID', `Cannot take a key event: ${why}`)

@@ -1,10 +1,13 @@
-import { type Addendum, type Decision, encode, SavedAnswer } from '@mystranet/schemas/messages'
+import { type Addendum, BatchRoot, type Decision, encode, SavedAnswer } from '@mystranet/schemas/messages'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
+import { PAYLOAD_TYPES, pae } from '../envelope/dsse.ts'
+import { parseHeader } from '../envelope/parse.ts'
 import { keyEventDigest, signRevocation } from '../keys/event.ts'
 import { CHECK_NAMES, type CheckName } from './checks/name.ts'
 import { CHECKS } from './checks/table.ts'
 import { examine, type Verdict } from './examine.ts'
 import { BATCHES, bytes, type Story, storyFixture, T0, type Twist } from './fixture.ts'
+import { computeRoot, hashLeaf } from './merkle.ts'
 import { VerdictError, verify } from './verify.ts'
 
 // A verdict on a signature is a pure function, and these tests ask for the same ones over and over.
@@ -371,6 +374,24 @@ describe('each check', () => {
     expect(reasonFor(verdict, 'binding')).toMatch(/decision names another agent/)
     const elsewhere = await tell({ request: (core) => ({ ...core, recipients: [bytes(32, 1)] }) })
     expect(named(elsewhere, 'fail')).toEqual(['binding', 'candidate'])
+  })
+
+  it('takes a request that was signed in a batch, and no other packet for it', async () => {
+    const { saved, trust, keys } = await storyFixture()
+    const { header } = saved.request
+    const signed = pae(PAYLOAD_TYPES.packet, header)
+    const leaves = [hashLeaf(signed), hashLeaf(bytes(3, 1))]
+    const { network, senderKey, epoch, seq, createdMs } = parseHeader(header).core
+    const root = { network, senderKey, epoch, createdMs, firstSeq: seq, size: 2, root: computeRoot(leaves) }
+    const statement = encode(BatchRoot, root)
+    const signature = await keys.userPacket.sign(pae(PAYLOAD_TYPES['batch-root'], statement))
+    const verdictOn = (path: readonly Uint8Array[]) =>
+      examine(
+        { ...saved, request: { ...saved.request, signature: undefined, batch: { statement, signature, path } } },
+        trust,
+      )
+    expect((await verdictOn([leaves[1]!])).status).toBe('VERIFIED')
+    expect(named(await verdictOn([leaves[0]!]), 'fail')).toEqual(['request-signature'])
   })
 
   it('fails on two roots for one size', async () => {

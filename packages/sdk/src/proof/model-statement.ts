@@ -3,19 +3,12 @@
  *
  * @module
  */
-import {
-  Authorization,
-  decode,
-  encode,
-  ModelStatement,
-  RegistryEntry,
-  SchemaError,
-  type Table,
-} from '@mystranet/schemas/messages'
+import { Authorization, encode, ModelStatement, RegistryEntry, type Table } from '@mystranet/schemas/messages'
 import { type Bytes, equalBytes } from '../bytes.ts'
 import type { Thing } from '../envelope/dsse.ts'
 import { documentDigest } from '../envelope/hash.ts'
 import { type DocumentSigner, signDocument, verifyDocument } from '../envelope/origin.ts'
+import { read } from '../envelope/parse.ts'
 import { PacketError } from '../errors.ts'
 
 export type { Authorization, ModelStatement, RegistryEntry } from '@mystranet/schemas/messages'
@@ -120,13 +113,7 @@ async function verifySigned<T extends { readonly network: Uint8Array }>(
   if (!signers.some((signer) => equalBytes(signer, key))) {
     throw new PacketError('SIGNATURE_INVALID', `Cannot take the ${thing}: it is signed by a key that may not sign it`)
   }
-  let value: T
-  try {
-    value = decode(table, body)
-  } catch (cause) {
-    if (cause instanceof SchemaError) throw refused(thing, cause.message, { cause })
-    throw cause
-  }
+  const value = read(table, body)
   if (!equalBytes(value.network, network)) {
     throw new PacketError('NETWORK_MISMATCH', `Cannot take the ${thing}: it is of another network`)
   }
@@ -136,5 +123,4 @@ async function verifySigned<T extends { readonly network: Uint8Array }>(
 const isSame = (a: Uint8Array | undefined, b: Uint8Array | undefined): boolean =>
   a === undefined || b === undefined ? a === b : equalBytes(a, b)
 
-const refused = (thing: Thing, why: string, options?: ErrorOptions) =>
-  new PacketError('DOCUMENT_MALFORMED', `Cannot take the ${thing}: ${why}`, options)
+const refused = (thing: Thing, why: string) => new PacketError('DOCUMENT_MALFORMED', `Cannot take the ${thing}: ${why}`)

@@ -4,9 +4,10 @@
  * @module
  */
 import { MAX_RECEIPT_BYTES } from '@mystranet/schemas/limits'
-import { Addendum, decode, encode, Receipt, SchemaError } from '@mystranet/schemas/messages'
+import { Addendum, encode, Receipt, SchemaError } from '@mystranet/schemas/messages'
 import { sha256 } from '#primitives'
 import { type Bytes, concat, equalBytes, toHex, u16be } from '../bytes.ts'
+import { read } from '../envelope/parse.ts'
 import { PacketError } from '../errors.ts'
 import { type CheckpointTrust, type VerifiedCheckpoint, verifyCheckpoint } from './checkpoint.ts'
 import { type LoggedLeaf, verifyInclusion } from './inclusion.ts'
@@ -39,12 +40,7 @@ export function parseReceipt(bytes: Uint8Array): Receipt {
   if (bytes.length > MAX_RECEIPT_BYTES) {
     throw invalid(`${bytes.length} bytes, wanted at most ${MAX_RECEIPT_BYTES}`)
   }
-  try {
-    return decode(Receipt, bytes)
-  } catch (cause) {
-    if (cause instanceof SchemaError) throw invalid(cause.message, { cause })
-    throw cause
-  }
+  return read(Receipt, bytes, 'PROOF_INVALID')
 }
 
 /** The inverse of {@link parseReceipt}. */
@@ -87,12 +83,7 @@ export function openReceipt(receipt: Receipt): OpenedReceipt {
   if (leaf.addendumDigest === undefined) throw mismatch('an addendum that its leaf does not name')
   if (!equalBytes(sha256(receipt.addendum), leaf.addendumDigest))
     throw mismatch('its addendum is not the one of its leaf')
-  try {
-    return { leaf, addendum: decode(Addendum, receipt.addendum) }
-  } catch (cause) {
-    if (cause instanceof SchemaError) throw mismatch(cause.message, { cause })
-    throw cause
-  }
+  return { leaf, addendum: read(Addendum, receipt.addendum, 'LEAF_MISMATCH') }
 }
 
 /**
@@ -108,10 +99,14 @@ export async function verifyReceipt(
   trust: CheckpointTrust,
   checkpoints: CheckpointVerifier = rememberCheckpoints(trust),
 ): Promise<VerifiedReceipt> {
-  const read = receipt instanceof Uint8Array ? parseReceipt(receipt) : receipt
-  const opened = openReceipt(read)
-  const checkpoint = await checkpoints(read.checkpoint)
-  const logged = verifyInclusion(hashLeaf(read.leaf), { leafIndex: read.index ?? 0n, path: read.path }, checkpoint)
+  const parsed = receipt instanceof Uint8Array ? parseReceipt(receipt) : receipt
+  const opened = openReceipt(parsed)
+  const checkpoint = await checkpoints(parsed.checkpoint)
+  const logged = verifyInclusion(
+    hashLeaf(parsed.leaf),
+    { leafIndex: parsed.index ?? 0n, path: parsed.path },
+    checkpoint,
+  )
   const quorumTimeMs = quorumTime(checkpoint, trust.policy) ?? opened.leaf.timeMs
   return { ...logged, ...opened, quorumTimeMs, position: positionOf(logged, trust.policy) }
 }
@@ -203,5 +198,4 @@ export function importReceipt(file: Uint8Array): Receipt {
 
 const invalid = (why: string, options?: ErrorOptions) =>
   new PacketError('PROOF_INVALID', `Cannot take the receipt: ${why}`, options)
-const mismatch = (why: string, options?: ErrorOptions) =>
-  new PacketError('LEAF_MISMATCH', `Cannot take the receipt: ${why}`, options)
+const mismatch = (why: string) => new PacketError('LEAF_MISMATCH', `Cannot take the receipt: ${why}`)

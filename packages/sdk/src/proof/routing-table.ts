@@ -4,10 +4,11 @@
  *
  * @module
  */
-import { decode, encode, RoutingTable, type Rule, SchemaError } from '@mystranet/schemas/messages'
+import { encode, RoutingTable, type Rule } from '@mystranet/schemas/messages'
 import { type Bytes, equalBytes, toHex } from '../bytes.ts'
 import { documentDigest } from '../envelope/hash.ts'
 import { type DocumentSigner, signDocument, verifyDocument } from '../envelope/origin.ts'
+import { read } from '../envelope/parse.ts'
 import { type Code, PacketError } from '../errors.ts'
 import type { CheckpointTrust } from './checkpoint.ts'
 import { controlPartition } from './leaf.ts'
@@ -66,13 +67,7 @@ export async function readSignedTable(
   if (!tableSigners.some((signer) => equalBytes(signer, key))) {
     throw invalid(`${toHex(key)} signed it, which is no table signer of the trust file`)
   }
-  let table: RoutingTable
-  try {
-    table = decode(RoutingTable, body)
-  } catch (cause) {
-    if (cause instanceof SchemaError) throw invalid(cause.message, { cause })
-    throw cause
-  }
+  const table = read(RoutingTable, body, 'TABLE_INVALID')
   if (!equalBytes(table.network, network)) {
     throw new PacketError('NETWORK_MISMATCH', 'Cannot take the routing table: it is of another network')
   }
@@ -170,5 +165,4 @@ function matches({ tag, senders, priority, deny, candidates }: Rule, query: Rout
 }
 
 const noWay = (code: Code, why: string) => new PacketError(code, `Cannot route the packet: ${why}`)
-const invalid = (why: string, options?: ErrorOptions) =>
-  new PacketError('TABLE_INVALID', `Cannot take the routing table: ${why}`, options)
+const invalid = (why: string) => new PacketError('TABLE_INVALID', `Cannot take the routing table: ${why}`)

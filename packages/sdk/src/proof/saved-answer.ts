@@ -4,8 +4,9 @@
  * @module
  */
 import { MAX_SAVED_ANSWER_BYTES } from '@mystranet/schemas/limits'
-import { decode, encode, SavedAnswer, SchemaError } from '@mystranet/schemas/messages'
+import { encode, SavedAnswer } from '@mystranet/schemas/messages'
 import type { Bytes } from '../bytes.ts'
+import { read } from '../envelope/parse.ts'
 import { PacketError } from '../errors.ts'
 
 export type { SavedAnswer } from '@mystranet/schemas/messages'
@@ -22,16 +23,11 @@ export function parseSavedAnswer(bytes: Uint8Array): SavedAnswer {
   if (bytes.length > MAX_SAVED_ANSWER_BYTES) {
     throw invalid(`${bytes.length} bytes, wanted at most ${MAX_SAVED_ANSWER_BYTES}`)
   }
-  try {
-    const saved = decode(SavedAnswer, bytes.slice())
-    if (saved.version !== SAVED_ANSWER_VERSION) {
-      throw invalid(`version ${saved.version}, wanted ${SAVED_ANSWER_VERSION}`)
-    }
-    return saved
-  } catch (cause) {
-    if (cause instanceof SchemaError) throw invalid(cause.message, { cause })
-    throw cause
+  const saved = read(SavedAnswer, bytes.slice(), 'ANSWER_INVALID')
+  if (saved.version !== SAVED_ANSWER_VERSION) {
+    throw invalid(`version ${saved.version}, wanted ${SAVED_ANSWER_VERSION}`)
   }
+  return saved
 }
 
 /** The inverse of {@link parseSavedAnswer}. @throws RangeError when it would not parse. */
@@ -45,5 +41,4 @@ export function encodeSavedAnswer(saved: SavedAnswer): Bytes {
   }
 }
 
-const invalid = (why: string, options?: ErrorOptions) =>
-  new PacketError('ANSWER_INVALID', `Cannot read the saved answer: ${why}`, options)
+const invalid = (why: string) => new PacketError('ANSWER_INVALID', `Cannot read the saved answer: ${why}`)

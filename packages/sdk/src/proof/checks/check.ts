@@ -3,16 +3,13 @@
  *
  * @module
  */
-import {
-  type AnswerContent,
-  type CloseContent,
-  decode,
-  type OpenContent,
-  type Receipt,
-  type RequestContent,
-  type SavedAnswer,
-  SchemaError,
-  type Table,
+import type {
+  AnswerContent,
+  CloseContent,
+  OpenContent,
+  Receipt,
+  RequestContent,
+  SavedAnswer,
 } from '@mystranet/schemas/messages'
 import type { ParsedHeader } from '../../envelope/parse.ts'
 import { PacketError } from '../../errors.ts'
@@ -100,16 +97,6 @@ export async function about<T>(part: string, work: Promise<T>): Promise<T> {
     return await work
   } catch (cause) {
     if (cause instanceof PacketError) throw new PacketError(cause.code, `${part}: ${cause.message}`, { cause })
-    throw cause
-  }
-}
-
-/** @throws {PacketError} `CONTENT_INVALID` for bytes that are not canonical. */
-export function readContent<T>(table: Table<T>, bytes: Uint8Array): T {
-  try {
-    return decode(table, bytes)
-  } catch (cause) {
-    if (cause instanceof SchemaError) throw new PacketError('CONTENT_INVALID', cause.message, { cause })
     throw cause
   }
 }

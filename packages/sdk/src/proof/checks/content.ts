@@ -14,9 +14,9 @@ import {
 } from '@mystranet/schemas/messages'
 import { equalBytes } from '../../bytes.ts'
 import { contentCommitment } from '../../envelope/hash.ts'
-import type { ParsedHeader } from '../../envelope/parse.ts'
+import { type ParsedHeader, read } from '../../envelope/parse.ts'
 import { PacketError } from '../../errors.ts'
-import { type Check, joinReasons, readContent, requestOf } from './check.ts'
+import { type Check, joinReasons, requestOf } from './check.ts'
 
 export const contentChecks: readonly Check[] = [
   {
@@ -83,5 +83,5 @@ function openCommitment<T>(table: Table<T>, name: string, commitment: Uint8Array
   if (!equalBytes(contentCommitment(salt, bytes), commitment)) {
     throw new PacketError('COMMITMENT_MISMATCH', `the content of ${name} is not the one that was committed to`)
   }
-  return readContent(table, bytes)
+  return read(table, bytes, 'CONTENT_INVALID')
 }
