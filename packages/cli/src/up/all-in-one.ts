@@ -1,0 +1,271 @@
+/**
+ * Edge, nexus, log, witness, page and proxy in this process, the agent as a child: what `weave up` is.
+ *
+ * First start: keys → trust file `local` → the router's stores → the local user is enrolled → the agent enrols itself over
+ * its link → the routing table is signed and logged → listen. A later start whose table still fits listens before the
+ * agent is back: packets wait for it.
+ *
+ * @module
+ */
+import { createConsole } from '@mystranet/console'
+import { openRouter, type StartedRouter } from '@mystranet/router'
+import { encode, SignedKeyEvent } from '@mystranet/schemas/messages'
+import { createClient, newSeeds } from '@mystranet/sdk'
+import { PacketError } from '@mystranet/sdk/errors'
+import { enrolmentEvents } from '@mystranet/sdk/keys/enrolment'
+import { plainIdentityFile } from '@mystranet/sdk/keys/identity-file'
+import { writeIdentityFile } from '@mystranet/sdk/keys/identity-file/node'
+import { type Administered, adminApp } from '../admin/app.ts'
+import { listenAdmin } from '../admin/socket.ts'
+import type { Config } from '../config.ts'
+import { openMemory } from '../memory-file.ts'
+import { type RunningProxy, startProxy } from '../proxy/start.ts'
+import { type Running, removeRunning, writeRunning } from '../running.ts'
+import { readIdentity, type Session } from '../session.ts'
+import { makeStateFolder, readFileIfThere, type StateFolder, stateFolder } from '../state.ts'
+import { type AgentProcess, startAgentProcess } from './agent-process.ts'
+import { agentEnv } from './engine-env.ts'
+import { type Keys, readKeys, readLocalTrust } from './keys.ts'
+import { agentInForce, keepTable } from './table.ts'
+
+export interface AllInOne {
+  readonly running: Running
+  readonly session: Session
+  readonly proxy: RunningProxy
+  readonly state: StateFolder
+  /** Page address with an invite of one use in its fragment, which no server sees. */
+  pageUrl(): Promise<string>
+  /** Resolves when a question would be answered; rejects when the agent never came up, or past the time. */
+  ready(timeoutMs: number, signal?: AbortSignal): Promise<void>
+  /** Rejects when something ends that must not: the agent was given up. Never resolves. */
+  readonly broken: Promise<never>
+  readonly agent: AgentProcess
+  /** Takes nothing new, finishes what runs, closes everything. May be called twice. */
+  close(): Promise<void>
+}
+
+export interface AllInOneOptions {
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** One line for people. */
+  onLine(line: string): void
+}
+
+/** What runs when the program is told to end has so long. */
+const GRACE_MS = 10_000
+const RENEWAL_MS = 3_600_000
+const INVITE_MS = 15 * 60_000
+const READY_POLL_MS = 50
+
+/** Starts it all. @throws {UsageError | PacketError} with nothing left running. */
+export async function startAllInOne(config: Config, options: AllInOneOptions): Promise<AllInOne> {
+  const state = stateFolder(config.state)
+  await makeStateFolder(state)
+  let administered: Administered | undefined
+  const undo: (() => Promise<unknown>)[] = []
+  try {
+    const app = adminApp(() => administered)
+    const admin = await listenAdmin(state, (request) => app.fetch(request))
+    undo.push(() => admin.close())
+    const keys = await readKeys(state)
+    const { trust, bytes } = await readLocalTrust(state, keys)
+    const env = await agentEnv(config, state)
+    const router = await openStores(config, state, keys, trust, options)
+    undo.push(() => router.close(0))
+    await mountPage(router, bytes)
+    const identity = await localUser(router, state, trust.network)
+    const linked = linkAgent(router, keys, { config, network: trust.network, env, options })
+    undo.push(() => linked.agent.stop(0))
+    await Promise.race([linked.tableInForce(), linked.broken])
+    const url = await listenOn(router, config)
+    const memory = await openMemory(state.memory, trust.network)
+    const client = createClient({ router: url, identity, trust, memory: memory.memory })
+    const session: Session = { client, identity, trust, router: url, memory }
+    const proxy = await startProxy(session, { state, host: config.proxyHost, port: config.proxyPort })
+    undo.push(() => proxy.close())
+    const running: Running = { pid: process.pid, url, proxyUrl: proxy.url, tags: config.tags, startedMs: Date.now() }
+    await writeRunning(state, running)
+    undo.push(() => removeRunning(state))
+    const missing = () => missingOf(url)
+    administered = {
+      nexus: router.nexus,
+      running,
+      get agentPid() {
+        return linked.agent.pid
+      },
+      get agentRestarts() {
+        return linked.agent.restarts
+      },
+      get fault() {
+        return linked.fault()
+      },
+      missing,
+      invite: router.invite,
+    }
+    let closing: Promise<void> | undefined
+    return {
+      running,
+      session,
+      proxy,
+      state,
+      agent: linked.agent,
+      broken: linked.broken,
+      async pageUrl() {
+        const token = Buffer.from(crypto.getRandomValues(new Uint8Array(24))).toString('base64url')
+        await router.invite(token, Date.now() + INVITE_MS)
+        return `${url}/#invite=${token}`
+      },
+      ready: (timeoutMs, signal) => Promise.race([becomesReady(missing, timeoutMs, signal), linked.broken]),
+      close() {
+        closing ??= drain({ router, linked, proxy, undo })
+        return closing
+      },
+    }
+  } catch (error) {
+    await unwind(undo)
+    throw error
+  }
+}
+
+type Trust = Session['trust']
+
+async function openStores(
+  config: Config,
+  state: StateFolder,
+  keys: Keys,
+  trust: Trust,
+  { env }: AllInOneOptions,
+): Promise<StartedRouter> {
+  const settings = { host: config.host, port: config.port, logLevel: config.logLevel as 'warn' }
+  // The router's own lines are JSON for machines; they share standard error with what people read.
+  const logTo = { write: (line: string) => void process.stderr.write(line) }
+  return openRouter({ stateDir: state.router, keys: keys.router, trust, config: settings, env, logTo })
+}
+
+/** The page and the verifier, where the router itself has no route. */
+async function mountPage(router: StartedRouter, trustFile: Uint8Array): Promise<void> {
+  const page = await createConsole({ trustFile: () => trustFile })
+  router.app.get('*', async (context, next) => (await page(context.req.raw)) ?? next())
+}
+
+/** The local user, made and enrolled at the first start. */
+async function localUser(router: StartedRouter, state: StateFolder, network: Uint8Array) {
+  const config = { state: state.root, identity: undefined, passphraseFile: undefined }
+  if ((await readFileIfThere(state.userIdentity)) === undefined) {
+    await writeIdentityFile(state.userIdentity, plainIdentityFile(newSeeds()))
+  }
+  const identity = await readIdentity(config)
+  if ((await router.nexus.keyring.find(identity.instance)) === undefined) {
+    const events = await enrolmentEvents(identity, { network, nowMs: Date.now(), name: 'local user' })
+    await router.nexus.enrol(
+      events.map((event) => encode(SignedKeyEvent, event)),
+      async () => true,
+    )
+  }
+  return identity
+}
+
+interface LinkPlace {
+  readonly config: Config
+  readonly network: Uint8Array
+  readonly env: Record<string, string>
+  readonly options: AllInOneOptions
+}
+
+/** The agent's process, and the table that names it. */
+function linkAgent(router: StartedRouter, keys: Keys, { config, network, env, options }: LinkPlace) {
+  const broken = Promise.withResolvers<never>()
+  broken.promise.catch(() => {})
+  const tabled = Promise.withResolvers<void>()
+  let fault: string | undefined
+  let agentId: Uint8Array | undefined
+
+  async function keep(agent: Uint8Array): Promise<void> {
+    agentId = agent
+    const version = await keepTable(router.nexus, { network, tags: config.tags, agent }, keys.operator, Date.now())
+    if (version !== undefined) options.onLine(`weave: routing table version ${version} signed, logged and in force`)
+    tabled.resolve()
+  }
+  const report = (error: unknown) => options.onLine(`weave: ${error instanceof Error ? error.message : String(error)}`)
+  const agent = startAgentProcess({
+    env,
+    links: router.links,
+    onHello: (instance) => void keep(instance).catch(report),
+    onLine: options.onLine,
+    onGivenUp(reason) {
+      fault = `the agent did not start: ${reason}`
+      broken.reject(new PacketError('MODEL_UNAVAILABLE', `Cannot run the model: ${reason}`))
+    },
+  })
+  const renewal = setInterval(() => void (agentId && keep(agentId).catch(report)), RENEWAL_MS)
+  renewal.unref()
+  return {
+    agent,
+    broken: broken.promise,
+    fault: () => fault,
+    async tableInForce() {
+      const known = (await router.nexus.tables.shown())?.known
+      if (agentInForce(known, config.tags, network, Date.now()) === undefined) await tabled.promise
+    },
+    stopRenewal: () => clearInterval(renewal),
+  }
+}
+
+async function listenOn(router: StartedRouter, { host, port }: Config): Promise<string> {
+  try {
+    return await router.listen()
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code
+    const state = code === 'EADDRINUSE' ? 'it is in use' : `it failed (${code ?? String(cause)})`
+    throw new PacketError('NOT_PERMITTED', `Cannot listen on ${host}:${port}: ${state}, wanted a free one (--port)`, {
+      cause,
+    })
+  }
+}
+
+async function missingOf(url: string): Promise<readonly string[]> {
+  const response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(5_000) }).catch(() => undefined)
+  if (response === undefined) return ['the router does not answer']
+  return ((await response.json()) as { readonly missing: readonly string[] }).missing
+}
+
+async function becomesReady(
+  missing: () => Promise<readonly string[]>,
+  timeoutMs: number,
+  signal?: AbortSignal,
+): Promise<void> {
+  const until = Date.now() + timeoutMs
+  for (;;) {
+    const reasons = await missing()
+    if (reasons.length === 0) return
+    if (signal?.aborted) throw new PacketError('CANCELLED', 'Cannot wait any longer: stopped')
+    if (Date.now() > until) {
+      throw new PacketError('TIMED_OUT', `Cannot answer questions after ${timeoutMs} ms: ${reasons.join('; ')}`)
+    }
+    await new Promise((resolve) => setTimeout(resolve, READY_POLL_MS))
+  }
+}
+
+interface Parts {
+  readonly router: StartedRouter
+  readonly linked: ReturnType<typeof linkAgent>
+  readonly proxy: RunningProxy
+  readonly undo: (() => Promise<unknown>)[]
+}
+
+/** In this order nothing is cut that could end well: no new packets to the agent, then readers finish, then the stores. */
+async function drain({ router, linked, proxy, undo }: Parts): Promise<void> {
+  linked.stopRenewal()
+  const until = Date.now() + GRACE_MS
+  const isBusy = () => router.links.agents().some(({ running }) => running > 0)
+  if (isBusy()) {
+    await proxy.close()
+    while (Date.now() < until && isBusy()) await new Promise((resolve) => setTimeout(resolve, READY_POLL_MS))
+  }
+  await unwind(undo)
+}
+
+async function unwind(undo: (() => Promise<unknown>)[]): Promise<void> {
+  for (const step of undo.splice(0).reverse()) {
+    await step().catch((error: unknown) => process.stderr.write(`weave: ${String(error)}\n`))
+  }
+}

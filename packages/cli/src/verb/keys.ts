@@ -1,0 +1,195 @@
+/**
+ * `weave keys`: the identity that this machine signs with.
+ *
+ * @module
+ */
+
+import { dirname } from 'node:path'
+import { formatInstanceId, type Identity, newSeeds, openIdentity } from '@mystranet/sdk'
+import { equalBytes, fromHex, toHex } from '@mystranet/sdk/bytes'
+import { isPacketError, PacketError } from '@mystranet/sdk/errors'
+import { type VerifiedChain, verifyChain } from '@mystranet/sdk/keys/chain'
+import { delegationInForce } from '@mystranet/sdk/keys/enrolment'
+import { KEY_EVENT_TYPES, signRevocation } from '@mystranet/sdk/keys/event'
+import { isLockedIdentityFile, lockIdentityFile, plainIdentityFile } from '@mystranet/sdk/keys/identity-file'
+import { readIdentityFile, writeIdentityFile } from '@mystranet/sdk/keys/identity-file/node'
+import type { Seed } from '@mystranet/sdk/keys/name'
+import { createRouter } from '@mystranet/sdk/transport/router'
+import { type Call, type Command, textFlag, toJson } from '../command.ts'
+import type { Config } from '../config.ts'
+import { EXIT_CODES, UsageError } from '../exit.ts'
+import { readRunning } from '../running.ts'
+import { identityPath, openSession, readIdentity, readPassphrase, readSeeds } from '../session.ts'
+import { makeFolder, stateFolder } from '../state.ts'
+import { columns } from '../terminal.ts'
+
+export const keys: Command = {
+  name: 'keys',
+  summary: 'Make, show, rotate and revoke the keys of an identity.',
+  usage: ['new --identity FILE [--passphrase-file FILE] [--enrol [--invite TOKEN]]', 'show', 'rotate', 'revoke KEY'],
+  settings: ['identity', 'passphraseFile', 'router', 'trust', 'state'],
+  flags: {
+    enrol: { type: 'boolean', about: 'With new: make the identity known to the router.' },
+    invite: { type: 'string', placeholder: 'TOKEN', about: 'Invite of the router’s operator, for --enrol.' },
+    name: { type: 'string', about: 'With --enrol: a name that goes into the log; a claim, never identity.' },
+  },
+  examples: [
+    ['weave keys new --identity me.age --passphrase-file p.txt', 'a new identity in a locked file'],
+    ['weave keys show', 'instance id and keys, and what the log knows of them'],
+    ['weave keys rotate', 'a new packet key; the old one stays valid for its day'],
+    ['weave keys revoke 5f0c…', 'end a key, for good'],
+  ],
+  async run(call) {
+    const [action, ...rest] = call.args
+    if (action === 'new' && rest.length === 0) return make(call)
+    if (action === 'show' && rest.length === 0) return show(call)
+    if (action === 'rotate' && rest.length === 0) return rotate(call)
+    if (action === 'revoke' && rest.length === 1) return revoke(call, rest[0] as string)
+    throw new UsageError(['weave keys takes new, show, rotate or revoke KEY. See weave keys --help.'])
+  },
+}
+
+async function make(call: Call): Promise<number> {
+  const { config, flags, terminal, json } = call
+  const path = identityPath(config)
+  const seeds = newSeeds()
+  await makeFolder(dirname(path))
+  await writeSeeds(config, seeds, false)
+  const identity = await openIdentity(seeds)
+  if (flags['enrol'] === true) {
+    const { client } = await openSession(config)
+    const [invite, name] = [textFlag(flags, 'invite'), textFlag(flags, 'name')]
+    await client.enrol({ ...(invite !== undefined && { invite }), ...(name !== undefined && { name }) })
+  }
+  const instance = formatInstanceId(identity.instance)
+  if (json) terminal.out(toJson({ instance, identity: path, enrolled: flags['enrol'] === true }))
+  else terminal.out(`${instance}\n${path}\n`)
+  return EXIT_CODES.ok.code
+}
+
+/** Writes the identity file, locked when there is a passphrase. */
+async function writeSeeds(config: Config, seeds: readonly Seed[], replace: boolean): Promise<void> {
+  const path = identityPath(config)
+  const isLocked = replace ? isLockedIdentityFile(await readIdentityFile(path)) : config.passphraseFile !== undefined
+  const file = isLocked
+    ? await lockIdentityFile(seeds, { passphrase: await readPassphrase(config) })
+    : plainIdentityFile(seeds)
+  await writeIdentityFile(path, file, { replace })
+}
+
+/** The identity's chain as the router shows it and the trust file proves it; undefined when it is not known there. */
+async function chainOf(config: Config, identity: Identity): Promise<VerifiedChain | undefined> {
+  const { router, trust } = await openSession(config)
+  try {
+    return await verifyChain(await createRouter({ router }).keys(identity.instance), identity.instance, trust)
+  } catch (error) {
+    if (isPacketError(error) && (error.code === 'NOT_FOUND' || error.code === 'KEY_UNKNOWN')) return undefined
+    throw error
+  }
+}
+
+async function show(call: Call): Promise<number> {
+  const { config, terminal, json } = call
+  const identity = await readIdentity(config)
+  const hasRouter = config.router !== undefined || (await readRunning(stateFolder(config.state))) !== undefined
+  const chain = hasRouter ? await chainOf(config, identity) : undefined
+  const events = chain?.events.map((each) => eventOf(each, chain)) ?? []
+  const own = {
+    instance: formatInstanceId(identity.instance),
+    identity: identityPath(config),
+    root: identity.root && toHex(identity.root.publicKey),
+    operational: identity.operational && toHex(identity.operational.publicKey),
+    packet: toHex(identity.packet.publicKey),
+    known: hasRouter ? chain !== undefined : undefined,
+  }
+  if (json) {
+    terminal.out(toJson({ ...own, events }))
+    return EXIT_CODES.ok.code
+  }
+  const log = !hasRouter ? 'not asked: no router runs here' : chain ? `${events.length} events` : 'not known there'
+  terminal.out(
+    columns([
+      ['instance', own.instance],
+      ['file', own.identity],
+      ['root key', own.root ?? 'not in the file'],
+      ['operational key', own.operational ?? 'not in the file'],
+      ['packet key', own.packet],
+      ['in the log', log],
+    ]),
+  )
+  const rows = events.map(({ type, key, index, until, state }) => [String(index), type, key, state, until])
+  terminal.out(columns(rows, '  '))
+  return EXIT_CODES.ok.code
+}
+
+const TYPE_NAMES = new Map(Object.entries(KEY_EVENT_TYPES).map(([name, wire]) => [wire as number, name.toLowerCase()]))
+
+function eventOf({ event, index, ...each }: VerifiedChain['events'][number], chain: VerifiedChain) {
+  const key = toHex(event.key ?? event.kemKey ?? new Uint8Array(0)).slice(0, 64)
+  const untilMs = event.notAfterMs ?? event.deleteAfterMs
+  const isRevoked = chain.events.some(
+    (other) =>
+      other.event.type === KEY_EVENT_TYPES.REVOCATION &&
+      !other.void &&
+      event.key &&
+      equalBytes(other.event.key!, event.key),
+  )
+  return {
+    index,
+    type: TYPE_NAMES.get(event.type) ?? String(event.type),
+    key,
+    until: untilMs === undefined ? '' : `until ${new Date(untilMs).toISOString()}`,
+    state: each.void ? 'void' : isRevoked && event.type !== KEY_EVENT_TYPES.REVOCATION ? 'revoked' : '',
+  }
+}
+
+/** Older packet keys that stay in the file; more are of no use, since each lives for a day. */
+const KEPT_PACKET_KEYS = 3
+
+async function rotate({ config, terminal, json }: Call): Promise<number> {
+  const seeds = await readSeeds(config)
+  const fresh = newSeeds().find(({ kind }) => kind === 'packet') as Seed
+  const old = seeds.filter(({ kind }) => kind === 'packet').slice(-KEPT_PACKET_KEYS)
+  const next = [...seeds.filter(({ kind }) => kind !== 'packet'), ...old, fresh]
+  // First the file: a key that the log knows and nobody holds would be of no use. If what follows fails, the next
+  // command that needs the router makes the key known.
+  await writeSeeds(config, next, true)
+  const { client, identity } = await openSession(config)
+  await client.enrol()
+  const key = toHex(identity.packet.publicKey)
+  if (json) terminal.out(toJson({ packet: key }))
+  else terminal.out(`packet key ${key}\n`)
+  return EXIT_CODES.ok.code
+}
+
+async function revoke({ config, terminal, json }: Call, hex: string): Promise<number> {
+  const key = fromHex(hex)
+  if (key?.length !== 32)
+    throw new UsageError([`${JSON.stringify(hex)} is no key, wanted 64 hex digits as weave keys show prints them`])
+  const identity = await readIdentity(config)
+  const chain = await chainOf(config, identity)
+  if (chain === undefined)
+    throw new PacketError('KEY_UNKNOWN', 'Cannot revoke the key: the identity is not known to the router')
+  const { network } = (await openSession(config)).trust
+  const place = { network, createdMs: Date.now(), instance: identity.instance, key }
+  const event = await signRevocation({ ...place, ...authorityOf(identity, chain) })
+  await createRouter({ router: (await openSession(config)).router }).enrol([event])
+  if (json) terminal.out(toJson({ revoked: hex }))
+  else {
+    terminal.out(`revoked ${hex}\n`)
+    if (equalBytes(key, identity.packet.publicKey))
+      terminal.err('It was the packet key in use: weave keys rotate makes the next one.\n')
+  }
+  return EXIT_CODES.ok.code
+}
+
+/** The root key ends anything; without it the operational key ends what hangs from its own delegation. */
+function authorityOf(identity: Identity, chain: VerifiedChain) {
+  if (identity.root) return { by: identity.root, prev: chain.rootHead }
+  const delegation = delegationInForce(chain, identity)
+  if (identity.operational && delegation) return { by: identity.operational, delegation }
+  throw new PacketError(
+    'IDENTITY_FILE_INVALID',
+    'Cannot revoke the key: the file has neither the root key nor the operational key in force',
+  )
+}

@@ -1,0 +1,50 @@
+/**
+ * The verbs, each loaded when it is called: `weave --help` starts no engine.
+ *
+ * @module
+ */
+import type { Command } from './command.ts'
+
+interface Verb {
+  readonly summary: string
+  load(): Promise<Command>
+}
+
+export const VERBS = {
+  up: {
+    summary: 'Run router, log, witness, page, proxy and one model on this machine',
+    load: async () => (await import('./verb/up.ts')).up,
+  },
+  demo: {
+    summary: 'Fetch a small real model, ask it, and show the verdict, check by check',
+    load: async () => (await import('./verb/demo.ts')).demo,
+  },
+  ask: {
+    summary: 'Ask a model, stream its answer, and print the verdict',
+    load: async () => (await import('./verb/ask.ts')).ask,
+  },
+  verify: {
+    summary: 'Check a saved answer or a receipt, offline',
+    load: async () => (await import('./verb/verify.ts')).verifyFile,
+  },
+  trust: {
+    summary: 'Show trust files, and take new ones in',
+    load: async () => (await import('./verb/trust.ts')).trust,
+  },
+  proxy: {
+    summary: 'Serve the OpenAI API on this machine, verified end to end',
+    load: async () => (await import('./verb/proxy.ts')).proxy,
+  },
+  keys: { summary: 'Make, show, rotate and revoke keys', load: async () => (await import('./verb/keys.ts')).keys },
+  model: { summary: 'Pull, list and show model files', load: async () => (await import('./verb/model.ts')).model },
+  status: {
+    summary: 'Show what runs here and whether it is ready',
+    load: async () => (await import('./verb/status.ts')).status,
+  },
+  dead: {
+    summary: 'List, show, replay and drop dead letters',
+    load: async () => (await import('./verb/dead.ts')).dead,
+  },
+} as const satisfies Record<string, Verb>
+
+export type VerbName = keyof typeof VERBS
