@@ -7,7 +7,14 @@ import { CODES } from '@mystranet/schemas/codes'
 import { type Finish, OUTCOMES } from '@mystranet/schemas/kinds'
 import { toHex } from '@mystranet/sdk/bytes'
 import { isPacketError, PacketError } from '@mystranet/sdk/errors'
-import { deriveReplyKeys, type OpenedRequest, type ReplyKeys, type SealedPacket, sealClose, sealOpen } from '@mystranet/sdk/packet'
+import {
+  deriveReplyKeys,
+  type OpenedRequest,
+  type ReplyKeys,
+  type SealedPacket,
+  sealClose,
+  sealOpen,
+} from '@mystranet/sdk/packet'
 import { closeContentOf } from '@mystranet/sdk/stream'
 import type { Desk, Run, Signing } from './desk.ts'
 import { EngineError, type EngineEvent, type FinishReason, type Usage } from './engine.ts'
@@ -74,7 +81,13 @@ async function recordOpen(
   return open
 }
 
-function streamOf(desk: Desk, { packet, attempt }: Run, { key }: Signing, keys: ReplyKeys, open: SealedPacket): FrameStream {
+function streamOf(
+  desk: Desk,
+  { packet, attempt }: Run,
+  { key }: Signing,
+  keys: ReplyKeys,
+  open: SealedPacket,
+): FrameStream {
   return createFrameStream({
     request: packet.id,
     streamId: open.id,
@@ -113,7 +126,11 @@ async function close(
   run: Run,
   { key }: Signing,
   keys: ReplyKeys,
-  { responseNonce, ending, stream }: { readonly responseNonce: Uint8Array; readonly ending: Ending; readonly stream: FrameStream },
+  {
+    responseNonce,
+    ending,
+    stream,
+  }: { readonly responseNonce: Uint8Array; readonly ending: Ending; readonly stream: FrameStream },
 ): Promise<void> {
   const { packet, attempt } = run
   if (run.stop.signal.aborted && run.cancelCode === undefined) throw lost('link')

@@ -23,7 +23,13 @@ describe('readConfig()', () => {
       WEAVE_AGENT_TAGS: 'a,b',
       WEAVE_AGENT_SLOTS: '3',
     })
-    expect(config).toMatchObject({ modelDigest: new Uint8Array(32).fill(0xab), gpu: false, suites: [1, 2], tags: ['a', 'b'], slots: 3 })
+    expect(config).toMatchObject({
+      modelDigest: new Uint8Array(32).fill(0xab),
+      gpu: false,
+      suites: [1, 2],
+      tags: ['a', 'b'],
+      slots: 3,
+    })
     expect(Object.isFrozen(config)).toBe(true)
   })
 
@@ -45,7 +51,18 @@ describe('readConfig()', () => {
       read()
     } catch (error) {
       const { faults } = error as ConfigError
-      for (const name of ['STATE', 'TRUST', 'ENGINE', 'SLOTS', 'THREADS', 'SUITES', 'URL', 'MODEL_DIGEST', 'GPU', 'SLOT']) {
+      for (const name of [
+        'STATE',
+        'TRUST',
+        'ENGINE',
+        'SLOTS',
+        'THREADS',
+        'SUITES',
+        'URL',
+        'MODEL_DIGEST',
+        'GPU',
+        'SLOT',
+      ]) {
         expect(faults.some((fault) => fault.startsWith(`WEAVE_AGENT_${name} is `))).toBe(true)
       }
       expect(faults).toHaveLength(10)

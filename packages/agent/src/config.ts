@@ -42,28 +42,44 @@ interface Setting<T> {
 
 type Settings = { readonly [Name in keyof AgentConfig]: Setting<AgentConfig[Name]> }
 
-const setting = <T>(env: string, about: string, read: (text: string | undefined) => T): Setting<T> => ({ env, about, read })
+const setting = <T>(env: string, about: string, read: (text: string | undefined) => T): Setting<T> => ({
+  env,
+  about,
+  read,
+})
 const wanted = (what: string): never => {
   throw new Error(`wanted ${what}`)
 }
 const path = (text: string | undefined): string => text ?? wanted('a path')
 const optional = (text: string | undefined): string | undefined => text
-const count = (most: number) => (text: string | undefined): number | undefined => {
-  if (text === undefined) return undefined
-  const value = /^\d{1,9}$/.test(text) ? Number(text) : 0
-  return value >= 1 && value <= most ? value : wanted(`a whole number from 1 to ${most}`)
-}
+const count =
+  (most: number) =>
+  (text: string | undefined): number | undefined => {
+    if (text === undefined) return undefined
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : 0
+    return value >= 1 && value <= most ? value : wanted(`a whole number from 1 to ${most}`)
+  }
 
 /** One row a setting: its variable, and what it means. */
 export const SETTINGS: Settings = {
   stateFolder: setting('WEAVE_AGENT_STATE', 'Folder of keys.db and attempts.db; made with mode 0700. Required.', path),
   trustFile: setting('WEAVE_AGENT_TRUST', 'Trust file under which routers are believed. Required.', path),
-  engine: setting('WEAVE_AGENT_ENGINE', 'llama, openai or scripted. Default llama.', (text = 'llama') =>
-    ENGINES.find((engine) => engine === text) ?? wanted(`one of ${ENGINES.join(' ')}`),
+  engine: setting(
+    'WEAVE_AGENT_ENGINE',
+    'llama, openai or scripted. Default llama.',
+    (text = 'llama') => ENGINES.find((engine) => engine === text) ?? wanted(`one of ${ENGINES.join(' ')}`),
   ),
-  model: setting('WEAVE_AGENT_MODEL', 'llama: a GGUF file. openai: the name that the server knows; default its only one.', optional),
+  model: setting(
+    'WEAVE_AGENT_MODEL',
+    'llama: a GGUF file. openai: the name that the server knows; default its only one.',
+    optional,
+  ),
   modelDigest: setting('WEAVE_AGENT_MODEL_DIGEST', 'llama: refuse a file with another SHA-256.', (text) =>
-    text === undefined ? undefined : text.length === 64 ? (fromHex(text) ?? wanted('64 lowercase hex digits')) : wanted('64 lowercase hex digits'),
+    text === undefined
+      ? undefined
+      : text.length === 64
+        ? (fromHex(text) ?? wanted('64 lowercase hex digits'))
+        : wanted('64 lowercase hex digits'),
   ),
   url: setting('WEAVE_AGENT_URL', 'openai: the server, up to and with /v1.', (text) =>
     text === undefined || /^https?:\/\//.test(text) ? text : wanted('an http or https URL'),
@@ -73,19 +89,39 @@ export const SETTINGS: Settings = {
   journal: setting('WEAVE_AGENT_JOURNAL', 'scripted: a file that gets a line for each run.', optional),
   slots: setting('WEAVE_AGENT_SLOTS', 'Generations at once. Default: the engine’s.', count(256)),
   threads: setting('WEAVE_AGENT_THREADS', 'llama: threads. Default: measured.', count(1_024)),
-  contextTokens: setting('WEAVE_AGENT_CONTEXT_TOKENS', 'Tokens of prompt and answer together. Default: the engine’s.', count(10_000_000)),
-  maxRunning: setting('WEAVE_AGENT_MAX_RUNNING', 'Packets at once, those that wait included. Default: 8 for each slot.', count(100_000)),
+  contextTokens: setting(
+    'WEAVE_AGENT_CONTEXT_TOKENS',
+    'Tokens of prompt and answer together. Default: the engine’s.',
+    count(10_000_000),
+  ),
+  maxRunning: setting(
+    'WEAVE_AGENT_MAX_RUNNING',
+    'Packets at once, those that wait included. Default: 8 for each slot.',
+    count(100_000),
+  ),
   gpu: setting('WEAVE_AGENT_GPU', 'llama: auto or off. Default auto.', (text = 'auto') =>
     text === 'auto' ? 'auto' : text === 'off' ? false : wanted('auto or off'),
   ),
-  suites: setting('WEAVE_AGENT_SUITES', 'Cipher suites to publish prekeys of, comma-separated. Default 1.', (text = '1') => {
-    const suites = text.split(',').map(Number)
-    const isFine = suites.every(isSuite) && new Set(suites).size === suites.length
-    return isFine ? (suites as Suite[]) : wanted('1, 2 or both')
-  }),
+  suites: setting(
+    'WEAVE_AGENT_SUITES',
+    'Cipher suites to publish prekeys of, comma-separated. Default 1.',
+    (text = '1') => {
+      const suites = text.split(',').map(Number)
+      const isFine = suites.every(isSuite) && new Set(suites).size === suites.length
+      return isFine ? (suites as Suite[]) : wanted('1, 2 or both')
+    },
+  ),
   name: setting('WEAVE_AGENT_NAME', 'A name that the delegation claims.', optional),
-  tags: setting('WEAVE_AGENT_TAGS', 'Tags that the delegation claims, comma-separated.', (text) => text?.split(',') ?? []),
-  identityFile: setting('WEAVE_AGENT_IDENTITY', 'A plain identity file whose root seed a new state folder begins with.', optional),
+  tags: setting(
+    'WEAVE_AGENT_TAGS',
+    'Tags that the delegation claims, comma-separated.',
+    (text) => text?.split(',') ?? [],
+  ),
+  identityFile: setting(
+    'WEAVE_AGENT_IDENTITY',
+    'A plain identity file whose root seed a new state folder begins with.',
+    optional,
+  ),
   authorization: setting('WEAVE_AGENT_AUTHORIZATION', 'A signed authorization to run this model.', optional),
   registryEntry: setting('WEAVE_AGENT_REGISTRY_ENTRY', 'A publisher’s signed entry on this model.', optional),
 }
@@ -118,15 +154,18 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): A
       return [name, read(text)]
     } catch (error) {
       // A secret is never repeated.
-      const state = text === undefined ? 'absent' : variable.endsWith('_KEY') ? 'set' : JSON.stringify(text.slice(0, 80))
+      const state =
+        text === undefined ? 'absent' : variable.endsWith('_KEY') ? 'set' : JSON.stringify(text.slice(0, 80))
       faults.push(`${variable} is ${state}, ${(error as Error).message}`)
       return [name, undefined]
     }
   })
   const config = Object.fromEntries(entries) as AgentConfig
-  if (config.engine === 'llama' && config.model === undefined) faults.push('WEAVE_AGENT_MODEL is absent, wanted a GGUF file')
+  if (config.engine === 'llama' && config.model === undefined)
+    faults.push('WEAVE_AGENT_MODEL is absent, wanted a GGUF file')
   if (config.engine === 'openai' && config.url === undefined) faults.push('WEAVE_AGENT_URL is absent, wanted a server')
-  if (config.engine === 'scripted' && config.script === undefined) faults.push('WEAVE_AGENT_SCRIPT is absent, wanted a file')
+  if (config.engine === 'scripted' && config.script === undefined)
+    faults.push('WEAVE_AGENT_SCRIPT is absent, wanted a file')
   if (faults.length > 0) throw new ConfigError(faults)
   return Object.freeze(config)
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { AgentMessage } from '@mystranet/schemas/link'
+import type { AgentMessage, RouterMessage } from '@mystranet/schemas/link'
 import type { Calls } from './calls.ts'
 import type { Engine } from './engine.ts'
 import type { KeyRing, PacketKey } from './keys/ring.ts'
@@ -34,8 +34,10 @@ export interface Desk extends Receiver {
 
 /** One packet between its delivery and its last reply. */
 export interface Run extends Candidate {
-  /** Leases that wait for it; a second delivery adds one. */
+  /** Leases that wait for it; a second delivery of the attempt adds one. */
   readonly leases: Set<string>
+  /** Deliveries under other attempts that came meanwhile: judged once this one has ended. */
+  readonly later: Extract<RouterMessage, { type: 'deliver' }>[]
   /** Aborts the engine. */
   readonly stop: AbortController
   /** Set before `stop` is aborted when somebody wants it cancelled: the refusal to answer with, by its number. */

@@ -6,7 +6,15 @@
 import type { Code } from '@mystranet/schemas/codes'
 import type { ChatMessage, ChatRequest, Sampling as WireSampling } from '@mystranet/schemas/messages'
 import { PacketError } from '@mystranet/sdk/errors'
-import { checkSampling, type Engine, EngineError, type EngineEvent, type Generation, type Message, type Sampling } from './engine.ts'
+import {
+  checkSampling,
+  type Engine,
+  EngineError,
+  type EngineEvent,
+  type Generation,
+  type Message,
+  type Sampling,
+} from './engine.ts'
 
 const ROLES: ReadonlySet<string> = new Set<Message['role']>(['system', 'user', 'assistant', 'tool'])
 const MICRO = 1_000_000

@@ -71,24 +71,43 @@ export function createLoop(desk: Desk, { maxRunning, ready, leave }: LoopOptions
   let idle = Promise.withResolvers<void>()
   idle.resolve()
 
-  const goneBack = (lease: string, why: string) => {
+  const goBack = (lease: string, why: string) => {
     desk.log(`returned: ${why}`)
     desk.send({ type: 'returned', lease })
   }
 
-  function deliver({ lease, leaseMs, packet }: Extract<RouterMessage, { type: 'deliver' }>): void {
-    let run: Run
+  function runOf(received: Uint8Array, lease: string): Run | undefined {
     try {
-      const candidate = readCandidate(packet)
-      run = { ...candidate, leases: new Set([lease]), stop: new AbortController(), cancelCode: undefined, hasOpened: false }
+      const leases = new Set([lease])
+      return {
+        ...readCandidate(received),
+        leases,
+        stop: new AbortController(),
+        cancelCode: undefined,
+        hasOpened: false,
+      }
     } catch (error) {
-      return goneBack(lease, reasonOf(error))
+      goBack(lease, reasonOf(error))
+      return undefined
     }
+  }
+
+  function deliver(message: Extract<RouterMessage, { type: 'deliver' }>): void {
+    const { lease, leaseMs, packet } = message
+    const run = runOf(packet, lease)
+    if (run === undefined) return
     const id = toHex(run.packet.id)
     const already = runs.get(id)
-    if (already !== undefined) return void already.leases.add(lease)
-    if (draining) return goneBack(lease, 'DRAINING')
-    if (runs.size >= maxRunning) return goneBack(lease, 'AGENT_BUSY')
+    if (already !== undefined) {
+      if (already.attempt === run.attempt) already.leases.add(lease)
+      else already.later.push(message)
+      return
+    }
+    const why = draining ? 'DRAINING' : runs.size >= maxRunning ? 'AGENT_BUSY' : undefined
+    if (why !== undefined) {
+      goBack(lease, why)
+      return
+    }
     if (runs.size === 0) idle = Promise.withResolvers()
     runs.set(id, run)
     void work(run, id, leaseMs)
@@ -98,7 +117,11 @@ export function createLoop(desk: Desk, { maxRunning, ready, leave }: LoopOptions
     const all = (type: 'progress' | 'finished' | 'returned') => {
       for (const lease of run.leases) desk.send({ type, lease })
     }
-    const keeping = setInterval(() => all('progress'), Math.max(1, leaseMs / 3))
+    const keep = () => {
+      all('progress')
+      for (const { lease } of run.later) desk.send({ type: 'progress', lease })
+    }
+    const keeping = setInterval(keep, Math.max(1, leaseMs / 3))
     try {
       await ready
       await handle(desk, run)
@@ -109,6 +132,7 @@ export function createLoop(desk: Desk, { maxRunning, ready, leave }: LoopOptions
     } finally {
       clearInterval(keeping)
       runs.delete(id)
+      for (const message of run.later) deliver(message)
       if (runs.size === 0) idle.resolve()
     }
   }
@@ -116,6 +140,8 @@ export function createLoop(desk: Desk, { maxRunning, ready, leave }: LoopOptions
   const find = (request: Uint8Array): Run | undefined => runs.get(toHex(request))
   const drain = async () => {
     draining = true
+    // At once: the next sign of life might come too late for what is on its way.
+    desk.pulse.announce()
     await idle.promise
     await leave()
   }

@@ -11,7 +11,9 @@ function sleepyEngine() {
     canary: (timeoutMs: number) => {
       state.canaries += 1
       if (!state.isStopped) return Promise.resolve()
-      return new Promise((_, reject) => setTimeout(() => reject(new EngineError('ENGINE_FAILED', 'no token came')), timeoutMs))
+      return new Promise((_, reject) =>
+        setTimeout(() => reject(new EngineError('ENGINE_FAILED', 'no token came')), timeoutMs),
+      )
     },
   } as unknown as Engine
   return { engine, state }

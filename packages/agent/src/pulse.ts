@@ -23,6 +23,8 @@ export interface Pulse {
   heartbeat(request: Uint8Array): () => void
   /** Runs a canary and says what is going on: now, then every 5 s. */
   start(): void
+  /** Says now what is going on. */
+  announce(): void
   stop(): void
 }
 
@@ -92,6 +94,7 @@ export function createPulse(options: PulseOptions): Pulse {
         void prove()
       }, presenceMs)
     },
+    announce: presence,
     stop: () => clearInterval(timer),
   }
 }

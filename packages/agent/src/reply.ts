@@ -28,7 +28,13 @@ interface RequestRef {
 /** What a reply takes from its request, with the next number of a packet key. */
 export function draftReply(desk: Desk, key: PacketKey, request: RequestRef): ReplyDraft {
   const { signer, sequence } = key
-  return { request, sender: desk.instance, senderKey: signer.publicKey, place: sequence.next(), nowMs: desk.clock.now() }
+  return {
+    request,
+    sender: desk.instance,
+    senderKey: signer.publicKey,
+    place: sequence.next(),
+    nowMs: desk.clock.now(),
+  }
 }
 
 async function signReply(

@@ -5,9 +5,15 @@
  */
 import { STREAM_CHECKPOINT_FRAMES, STREAM_CHECKPOINT_MS } from '@mystranet/schemas/limits'
 import type { AgentMessage } from '@mystranet/schemas/link'
+import type { DocumentSigner } from '@mystranet/sdk/envelope'
 import type { ReplyKeys } from '@mystranet/sdk/packet'
-import { type DocumentSigner } from '@mystranet/sdk/envelope'
-import { createCoalescer, createFrameWriter, joinPayloads, signStreamCheckpoint, type StreamEnd } from '@mystranet/sdk/stream'
+import {
+  createCoalescer,
+  createFrameWriter,
+  joinPayloads,
+  type StreamEnd,
+  signStreamCheckpoint,
+} from '@mystranet/sdk/stream'
 import type { Clock } from './ports.ts'
 
 export interface FrameStreamOptions {

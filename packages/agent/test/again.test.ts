@@ -1,13 +1,13 @@
-import { equalBytes } from '@mystranet/sdk/bytes'
-import { parsePacket } from '@mystranet/sdk/envelope'
-import { describe, expect, it } from 'vitest'
-import type { Fault } from '../src/ports.ts'
-import { ENDLESS, HELLO, startedAgent } from './started-agent.ts'
-import { sqliteAttempts } from '../src/adapters/sqlite-attempts.ts'
-import { sqliteKeys } from '../src/adapters/sqlite-keys.ts'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { equalBytes } from '@mystranet/sdk/bytes'
+import { parsePacket } from '@mystranet/sdk/envelope'
+import { describe, expect, it } from 'vitest'
+import { sqliteAttempts } from '../src/adapters/sqlite-attempts.ts'
+import { sqliteKeys } from '../src/adapters/sqlite-keys.ts'
+import type { Fault } from '../src/ports.ts'
+import { ENDLESS, HELLO, startedAgent } from './started-agent.ts'
 
 describe('a packet that comes again', () => {
   it('gets its stored answer, to the byte, and runs nothing', async () => {
@@ -54,6 +54,20 @@ describe('a packet that comes again', () => {
     expect(ran()).toBe(1)
     await router.cancel(request)
     expect([await router.settled(one), await router.settled(two)]).toEqual(['finished', 'finished'])
+  })
+
+  it('while it runs, under a newer attempt, waits for it and gets its answer', async () => {
+    const { router, ran } = await startedAgent({ '*': { pieces: ['one ', { text: 'two', delayMs: 100 }] } })
+    const request = await router.ask('wait')
+    const one = await router.deliver(request)
+    await router.until(() => router.framesOf(request).length > 0)
+    const two = await router.deliver(request, { attempt: 2, leaseMs: 30 })
+    expect(await router.settled(one)).toBe('finished')
+    expect(await router.settled(two)).toBe('finished')
+    expect(router.sent().some((each) => each.type === 'progress' && each.lease === two)).toBe(true)
+    expect(router.repliesTo(request).every(({ core }) => core.attempt === 1)).toBe(true)
+    expect(router.finishes(request)).toEqual(['STOP', 'STOP'])
+    expect(ran()).toBe(1)
   })
 
   it('at the same moment runs once', async () => {
@@ -170,7 +184,9 @@ describe('after a crash', () => {
     await restart()
     const close = await router.until(() => router.repliesTo(request, 'STREAM_CLOSE')[0])
     expect(close.core.epoch).toBeGreaterThan(before)
-    expect(equalBytes(close.core.senderKey, router.repliesTo(request, 'STREAM_OPEN')[0]?.core.senderKey as Uint8Array)).toBe(true)
+    expect(
+      equalBytes(close.core.senderKey, router.repliesTo(request, 'STREAM_OPEN')[0]?.core.senderKey as Uint8Array),
+    ).toBe(true)
   })
 
   it('finds on the disk what it had answered', async () => {
@@ -224,36 +240,43 @@ describe('a write', () => {
       expect(router.finishes(request)).toEqual(['ABORTED'])
       expect(ran()).toBe(runsBefore)
     }
-    const ids = (kind: 'ACK' | 'STREAM_OPEN' | 'STREAM_CLOSE') => new Set(router.repliesTo(request, kind).map(({ id }) => id.join()))
+    const ids = (kind: 'ACK' | 'STREAM_OPEN' | 'STREAM_CLOSE') =>
+      new Set(router.repliesTo(request, kind).map(({ id }) => id.join()))
     expect(ids('ACK').size).toBeLessThanOrEqual(1)
     expect(ids('STREAM_OPEN').size).toBeLessThanOrEqual(1)
     expect(ids('STREAM_CLOSE').size).toBe(1)
     expect(ran()).toBeLessThanOrEqual(1)
   })
 
-  it.each(['fail', 'write-then-fail'] as const)('"refuse" that ends in "%s" sends no NACK; the next delivery does, one', async (fault) => {
-    const { router, attempts } = await startedAgent(HELLO)
-    attempts.fault = fault
-    attempts.faultOn = 'refuse'
-    const request = await router.ask('hi', { chat: { responseSchema: '{}' } })
-    expect(await router.settled(await router.deliver(request))).toBe('returned')
-    expect(router.repliesTo(request, 'NACK')).toEqual([])
-    await router.settled(await router.deliver(request))
-    // The attempt was recorded before the refusal: without the NACK it counts as interrupted.
-    const last = router.repliesTo(request).at(-1)
-    expect(last?.kind).toBe(fault === 'fail' ? 'STREAM_CLOSE' : 'NACK')
-  })
+  it.each(['fail', 'write-then-fail'] as const)(
+    '"refuse" that ends in "%s" sends no NACK; the next delivery does, one',
+    async (fault) => {
+      const { router, attempts } = await startedAgent(HELLO)
+      attempts.fault = fault
+      attempts.faultOn = 'refuse'
+      const request = await router.ask('hi', { chat: { responseSchema: '{}' } })
+      expect(await router.settled(await router.deliver(request))).toBe('returned')
+      expect(router.repliesTo(request, 'NACK')).toEqual([])
+      await router.settled(await router.deliver(request))
+      // The attempt was recorded before the refusal: without the NACK it counts as interrupted.
+      const last = router.repliesTo(request).at(-1)
+      expect(last?.kind).toBe(fault === 'fail' ? 'STREAM_CLOSE' : 'NACK')
+    },
+  )
 
-  it.each(['fail', 'write-then-fail'] as const)('"checkpoint" that ends in "%s" does not stop the stream', async (fault) => {
-    const pieces = Array.from({ length: 70 }, () => 'x'.repeat(20_400))
-    const { router, attempts } = await startedAgent({ '*': { pieces } })
-    attempts.fault = fault
-    attempts.faultOn = 'checkpoint'
-    const request = await router.ask('hi')
-    expect(await router.settled(await router.deliver(request))).toBe('finished')
-    expect(attempts.fault).toBe('none')
-    expect(await router.read(request)).toMatchObject({ finish: 'STOP' })
-  })
+  it.each(['fail', 'write-then-fail'] as const)(
+    '"checkpoint" that ends in "%s" does not stop the stream',
+    async (fault) => {
+      const pieces = Array.from({ length: 70 }, () => 'x'.repeat(20_400))
+      const { router, attempts } = await startedAgent({ '*': { pieces } })
+      attempts.fault = fault
+      attempts.faultOn = 'checkpoint'
+      const request = await router.ask('hi')
+      expect(await router.settled(await router.deliver(request))).toBe('finished')
+      expect(attempts.fault).toBe('none')
+      expect(await router.read(request)).toMatchObject({ finish: 'STOP' })
+    },
+  )
 
   it.each(['fail', 'write-then-fail'] as const)('"bury" that ends in "%s" still stops what runs', async (fault) => {
     const { router, attempts } = await startedAgent(ENDLESS)
@@ -273,7 +296,8 @@ describe('the order of a record', () => {
     const { router, attempts } = await startedAgent(HELLO)
     const { begin, open, finish } = attempts
     const seen: string[] = []
-    const kindsNow = () => router.wire.sent.flatMap((each) => (each.type === 'reply' ? [parsePacket(each.packet).kind] : []))
+    const kindsNow = () =>
+      router.wire.sent.flatMap((each) => (each.type === 'reply' ? [parsePacket(each.packet).kind] : []))
     attempts.begin = async (start) => {
       seen.push(`begin after ${kindsNow().join()}`)
       return begin.call(attempts, start)

@@ -1,6 +1,6 @@
-import { describe, expect, it } from 'vitest'
 import { equalBytes } from '@mystranet/sdk/bytes'
 import { parsePacket } from '@mystranet/sdk/envelope'
+import { describe, expect, it } from 'vitest'
 import { ENDLESS, HELLO, startedAgent } from './started-agent.ts'
 
 describe('an answer', () => {
@@ -8,12 +8,22 @@ describe('an answer', () => {
     const { router } = await startedAgent(HELLO)
     const request = await router.ask('hi')
     expect(await router.settled(await router.deliver(request))).toBe('finished')
-    expect(await router.read(request)).toMatchObject({ text: 'Hello there.', finish: 'STOP', usage: { promptTokens: 1, completionTokens: 4 } })
+    expect(await router.read(request)).toMatchObject({
+      text: 'Hello there.',
+      finish: 'STOP',
+      usage: { promptTokens: 1, completionTokens: 4 },
+    })
     const order = router.sent().flatMap((message) => {
       if (message.type === 'reply') return [parsePacket(message.packet).kind]
       return ['frame', 'finished'].includes(message.type) ? [message.type] : []
     })
-    expect(order.filter((name, i) => name !== order[i - 1])).toEqual(['ACK', 'STREAM_OPEN', 'frame', 'STREAM_CLOSE', 'finished'])
+    expect(order.filter((name, i) => name !== order[i - 1])).toEqual([
+      'ACK',
+      'STREAM_OPEN',
+      'frame',
+      'STREAM_CLOSE',
+      'finished',
+    ])
   })
 
   it('says LENGTH when it was cut at max_tokens', async () => {
@@ -102,7 +112,9 @@ describe('an answer', () => {
     await router.until(() => router.framesOf(first).length > 0)
     const second = await router.ask('two')
     await router.deliver(second)
-    await router.until(() => router.sent().find((each) => each.type === 'heartbeat' && equalBytes(each.request, second.id)))
+    await router.until(() =>
+      router.sent().find((each) => each.type === 'heartbeat' && equalBytes(each.request, second.id)),
+    )
     await router.cancel(first)
     await router.cancel(second)
     await router.until(() => router.finishes(first)[0] && router.finishes(second)[0])
@@ -110,7 +122,10 @@ describe('an answer', () => {
 
   it('is one of ten at once, each bound to its request', async () => {
     const { router, ran } = await startedAgent(({ messages }) => ({
-      pieces: [{ text: 'you said ', delayMs: 5 }, { text: messages[0]?.content ?? '', delayMs: 5 }],
+      pieces: [
+        { text: 'you said ', delayMs: 5 },
+        { text: messages[0]?.content ?? '', delayMs: 5 },
+      ],
     }))
     const requests = await Promise.all(Array.from({ length: 10 }, (_, i) => router.ask(`word${i}`)))
     const leases = await Promise.all(requests.map((request) => router.deliver(request)))
@@ -140,7 +155,9 @@ describe('an answer', () => {
     const { router } = await startedAgent(ENDLESS)
     const request = await router.ask('wait')
     const lease = await router.deliver(request, { leaseMs: 90 })
-    await router.until(() => router.sent().filter((each) => each.type === 'progress' && each.lease === lease).length >= 3)
+    await router.until(
+      () => router.sent().filter((each) => each.type === 'progress' && each.lease === lease).length >= 3,
+    )
     await router.cancel(request)
     expect(await router.settled(lease)).toBe('finished')
   })

@@ -141,6 +141,7 @@ describe('draining', () => {
     const late = await router.ask('late')
     expect(await router.settled(await router.deliver(late))).toBe('returned')
     expect(router.repliesTo(late)).toEqual([])
+    expect(router.wire.sent.some((each) => each.type === 'presence' && each.draining)).toBe(true)
     expect(await router.settled(lease)).toBe('finished')
     await agent.ended
     expect(await router.read(request)).toMatchObject({ text: 'one two', finish: 'STOP' })

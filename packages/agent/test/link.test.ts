@@ -28,7 +28,8 @@ describeLink('parentLink', async () => {
     get connected() {
       return child.connected
     },
-    send: (message: unknown, done: (error: Error | null) => void) => child.send({ to: 'router', message } as never, done),
+    send: (message: unknown, done: (error: Error | null) => void) =>
+      child.send({ to: 'router', message } as never, done),
     // As a child's own: what was sent stays readable at the other end, which then leaves.
     disconnect: () => child.send({ to: 'end' } as never),
     on: (event: 'message' | 'disconnect', listener: (...args: never[]) => void) => channel.on(event, listener as never),

@@ -5,12 +5,12 @@
  * @module
  */
 import { type Code, codeOfWire } from '@mystranet/schemas/codes'
-import { finishOf, type Kind, KINDS } from '@mystranet/schemas/kinds'
+import { finishOf, KINDS, type Kind } from '@mystranet/schemas/kinds'
 import type { AgentMessage } from '@mystranet/schemas/link'
 import {
   type ChatRequest,
-  decode,
   Delivery,
+  decode,
   encode,
   KeyChain,
   type LoggedKeyEvent,
@@ -20,7 +20,14 @@ import {
   SignedKeyEvent,
 } from '@mystranet/schemas/messages'
 import { concat, equalBytes, toHex, utf8 } from '@mystranet/sdk/bytes'
-import { checkHashes, documentDigest, kemKeyId, type ParsedPacket, parsePacket, verifyOrigin } from '@mystranet/sdk/envelope'
+import {
+  checkHashes,
+  documentDigest,
+  kemKeyId,
+  type ParsedPacket,
+  parsePacket,
+  verifyOrigin,
+} from '@mystranet/sdk/envelope'
 import { keyEventDigest, parseKeyEvent, signDelegation, signPacketKey, signRevocation } from '@mystranet/sdk/keys/event'
 import { instanceId } from '@mystranet/sdk/keys/instance-id'
 import { localSigner } from '@mystranet/sdk/keys/signer'
@@ -33,9 +40,9 @@ import {
   openStreamOpen,
   type PlainPacket,
   type RequestDraft,
-  seal,
   type SealedRequest,
   type Session,
+  seal,
   signBodiless,
 } from '@mystranet/sdk/packet'
 import { controlPartition, type LeafKind, packetPartition } from '@mystranet/sdk/proof/leaf'
@@ -91,7 +98,9 @@ export async function loggingRouter(clock: Clock) {
   let wire: MemoryLink = memoryLink()
   let leases = 0
   /** What the router says to a reply instead of logging it; undefined: it logs. */
-  const control: { refuse: ((packet: ParsedPacket) => Code | 'silence' | undefined) | undefined } = { refuse: undefined }
+  const control: { refuse: ((packet: ParsedPacket) => Code | 'silence' | undefined) | undefined } = {
+    refuse: undefined,
+  }
   const past: AgentMessage[] = []
 
   const logEvent = async (signed: SignedKeyEvent): Promise<LoggedKeyEvent> => {
@@ -129,7 +138,11 @@ export async function loggingRouter(clock: Clock) {
     const { core } = packet
     const partition = packetPartition(core.targetInstance as Uint8Array, core.correlationId)
     const draft = { kind: LEAF_OF[packet.kind], subject: packet.id, partition, attempt: core.attempt }
-    const receipt = await log.append({ ...draft, commitment: core.contentCommitment, addendum: senderOf(packet, new Uint8Array(32)) })
+    const receipt = await log.append({
+      ...draft,
+      commitment: core.contentCommitment,
+      addendum: senderOf(packet, new Uint8Array(32)),
+    })
     wire.push({ type: 'done', id, receipts: [receipt] })
   }
 
@@ -148,15 +161,23 @@ export async function loggingRouter(clock: Clock) {
   connect()
 
   async function client(name: string): Promise<Client> {
-    const [root, operational, key] = await Promise.all(
+    const [root, operational, key] = (await Promise.all(
       ['root', 'operational', 'packet'].map((part) => localSigner(sha256(utf8(`${name} ${part}`)))),
-    ) as [Client['key'], Client['key'], Client['key']]
+    )) as [Client['key'], Client['key'], Client['key']]
     const createdMs = clock.now()
     const instance = instanceId(root.publicKey)
     const notAfterMs = createdMs + 3_600_000
     const delegation = await signDelegation({ root, operational, network, createdMs, notAfterMs })
     const digest = keyEventDigest(delegation.body)
-    const packetKey = await signPacketKey({ instance, operational, packetKey: key, delegation: digest, network, createdMs, notAfterMs })
+    const packetKey = await signPacketKey({
+      instance,
+      operational,
+      packetKey: key,
+      delegation: digest,
+      network,
+      createdMs,
+      notAfterMs,
+    })
     const chain = [await logEvent(delegation), await logEvent(packetKey)]
     const self: Client = {
       instance,
@@ -164,7 +185,14 @@ export async function loggingRouter(clock: Clock) {
       chain,
       head: digest,
       async revoke() {
-        const revocation = await signRevocation({ by: root, instance, prev: digest, key: key.publicKey, network, createdMs: clock.now() })
+        const revocation = await signRevocation({
+          by: root,
+          instance,
+          prev: digest,
+          key: key.publicKey,
+          network,
+          createdMs: clock.now(),
+        })
         chain.push(await logEvent(revocation))
         self.head = keyEventDigest(revocation.body)
       },
@@ -180,7 +208,12 @@ export async function loggingRouter(clock: Clock) {
     const event = events.findLast(({ type }) => type === 4)
     if (event === undefined) throw new Error('the agent has published no prekey')
     const { instance, suite, kemKey, deleteAfterMs } = event
-    return { instance, kemKeyId: kemKeyId(suite as number, kemKey as Uint8Array), kemKey: kemKey as Uint8Array, deleteAfterMs: deleteAfterMs as number }
+    return {
+      instance,
+      kemKeyId: kemKeyId(suite as number, kemKey as Uint8Array),
+      kemKey: kemKey as Uint8Array,
+      deleteAfterMs: deleteAfterMs as number,
+    }
   }
 
   interface AskTwist {
@@ -192,7 +225,10 @@ export async function loggingRouter(clock: Clock) {
   }
 
   /** Seals a question to the agent. */
-  async function ask(question: string, { by = alice, chat, draft, plain = (same) => same, session }: AskTwist = {}): Promise<SealedRequest> {
+  async function ask(
+    question: string,
+    { by = alice, chat, draft, plain = (same) => same, session }: AskTwist = {},
+  ): Promise<SealedRequest> {
     const built = buildRequest({
       network,
       suite: 1,
@@ -213,7 +249,13 @@ export async function loggingRouter(clock: Clock) {
   /** Logs request and attempt and hands the packet to the agent. */
   async function deliver(sealed: SealedRequest, twist: DeliverTwist = {}, by: Client = alice): Promise<string> {
     const same = <T>(value: T): T => value
-    const { attempt = 1, requestLeaf = same, attemptLeaf = same, delivery: twistDelivery = same, packet: twistPacket = same } = twist
+    const {
+      attempt = 1,
+      requestLeaf = same,
+      attemptLeaf = same,
+      delivery: twistDelivery = same,
+      packet: twistPacket = same,
+    } = twist
     const { core } = sealed
     const partition = packetPartition(core.sender, core.correlationId)
     const agent = core.recipients[0] as Uint8Array
@@ -251,7 +293,13 @@ export async function loggingRouter(clock: Clock) {
 
   /** A CANCEL of a request. */
   async function cancel(request: SealedRequest, by: Client = alice, code?: number): Promise<void> {
-    const draft = { request, sender: by.instance, senderKey: by.key.publicKey, place: sequence.next(), nowMs: clock.now() }
+    const draft = {
+      request,
+      sender: by.instance,
+      senderKey: by.key.publicKey,
+      place: sequence.next(),
+      nowMs: clock.now(),
+    }
     const { bytes } = await signBodiless(cancelCore(draft, code), by.key)
     wire.push({ type: 'cancel', packet: bytes, senderKeys: encode(KeyChain, { events: by.chain }) })
   }
@@ -269,14 +317,21 @@ export async function loggingRouter(clock: Clock) {
     for (;;) {
       const found = look()
       if (found !== undefined && found !== false) return found as T
-      if (performance.now() > deadline) throw new Error(`it did not come: ${look.toString()}\n${sent().map((m) => (m.type === 'log' ? m.line : m.type)).join('\n')}`)
+      if (performance.now() > deadline)
+        throw new Error(
+          `it did not come: ${look.toString()}\n${sent()
+            .map((m) => (m.type === 'log' ? m.line : m.type))
+            .join('\n')}`,
+        )
       await new Promise((resolve) => setTimeout(resolve, 2))
     }
   }
 
   const settled = (lease: string): Promise<'finished' | 'returned'> =>
     until(() => {
-      const message = sent().find((each) => (each.type === 'finished' || each.type === 'returned') && each.lease === lease)
+      const message = sent().find(
+        (each) => (each.type === 'finished' || each.type === 'returned') && each.lease === lease,
+      )
       return message?.type as 'finished' | 'returned' | undefined
     })
 
@@ -295,7 +350,9 @@ export async function loggingRouter(clock: Clock) {
       .flatMap((each) => (each.type === 'reply' ? [parsePacket(each.packet)] : []))
       .filter(({ core }) => equalBytes(core.inReplyTo as Uint8Array, request.id))
     const close = replies.findLast(({ kind }) => kind === 'STREAM_CLOSE') as ParsedPacket
-    const open = replies.findLast(({ kind, core }) => kind === 'STREAM_OPEN' && core.attempt === close.core.attempt) as ParsedPacket
+    const open = replies.findLast(
+      ({ kind, core }) => kind === 'STREAM_OPEN' && core.attempt === close.core.attempt,
+    ) as ParsedPacket
     const secret = request.replySecrets.get(toHex(open.core.sender))
     if (secret === undefined) throw new Error('the answer is by a stranger')
     const keys = deriveReplyKeys(secret, open.core.responseNonce as Uint8Array)
@@ -311,7 +368,14 @@ export async function loggingRouter(clock: Clock) {
       checkpoints += 1
     }
     const { content } = openStreamClose(close, keys)
-    const end = { streamId: open.id, frames: reader.count, root: reader.root(), ended: reader.ended, answer: answered, answerSalt: keys.answerSalt }
+    const end = {
+      streamId: open.id,
+      frames: reader.count,
+      root: reader.root(),
+      ended: reader.ended,
+      answer: answered,
+      answerSalt: keys.answerSalt,
+    }
     const finish = checkClose(close.core.code, content, end)
     return {
       text: textOf(answered),

@@ -19,7 +19,12 @@ describe('main', () => {
     router = await loggingRouter({ now: () => Date.now() })
     writeFileSync(join(folder, 'trust'), encodeTrustFile(router.trust))
     const slow = { pieces: ['one ', { text: 'two', delayMs: 400 }] }
-    const script = { hi: { pieces: ['Hello', ' there'] }, slow, die: { pieces: ['he', { fault: 'exit', delayMs: 50 }] }, canary: { pieces: ['x'] } }
+    const script = {
+      hi: { pieces: ['Hello', ' there'] },
+      slow,
+      die: { pieces: ['he', { fault: 'exit', delayMs: 50 }] },
+      canary: { pieces: ['x'] },
+    }
     writeFileSync(join(folder, 'script.json'), JSON.stringify(script))
   })
   afterEach(() => {
@@ -51,11 +56,19 @@ describe('main', () => {
     })()
     let stderr = ''
     child.stderr?.on('data', (data) => (stderr += data))
-    const exited = new Promise<number | string | null>((resolve) => child.once('exit', (code, signal) => resolve(code ?? signal)))
+    const exited = new Promise<number | string | null>((resolve) =>
+      child.once('exit', (code, signal) => resolve(code ?? signal)),
+    )
     return { child, exited, stderr: () => stderr }
   }
-  const ready = () => router.until(() => router.wire.sent.find((each) => each.type === 'presence' && each.canaryMs !== undefined), 15_000)
-  const runs = () => (existsSync(join(folder, 'journal')) ? readFileSync(join(folder, 'journal'), 'utf8').split('\n').filter((line) => line.endsWith(' start')).length : 0)
+  const ready = () =>
+    router.until(() => router.wire.sent.find((each) => each.type === 'presence' && each.canaryMs !== undefined), 15_000)
+  const runs = () =>
+    existsSync(join(folder, 'journal'))
+      ? readFileSync(join(folder, 'journal'), 'utf8')
+          .split('\n')
+          .filter((line) => line.endsWith(' start')).length
+      : 0
 
   it('answers, keeps its state for itself, and leaves when it is told to, with code 0', async () => {
     const { child, exited } = start()

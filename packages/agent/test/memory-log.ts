@@ -6,7 +6,14 @@ import { encodeCheckpoint } from '@mystranet/sdk/proof/checkpoint'
 import { signCosignature } from '@mystranet/sdk/proof/cosignature'
 import { encodeLeaf, type Leaf } from '@mystranet/sdk/proof/leaf'
 import { computeRoot, hashLeaf, sha256 } from '@mystranet/sdk/proof/merkle'
-import { COSIGNATURE_TYPE, createNoteKey, ED25519_TYPE, encodeNote, parseNote, signNote } from '@mystranet/sdk/proof/note'
+import {
+  COSIGNATURE_TYPE,
+  createNoteKey,
+  ED25519_TYPE,
+  encodeNote,
+  parseNote,
+  signNote,
+} from '@mystranet/sdk/proof/note'
 import { proveInclusion } from '@mystranet/sdk/proof/prove'
 import type { TrustFile } from '@mystranet/sdk/proof/trust-file'
 import type { Clock } from '../src/ports.ts'

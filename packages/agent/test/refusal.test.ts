@@ -1,8 +1,8 @@
 import { encode, KeyChain, Packet, RequestContent } from '@mystranet/schemas/messages'
-import { describe, expect, it } from 'vitest'
 import { parsePacket } from '@mystranet/sdk/envelope'
-import { memoryLog } from './memory-log.ts'
+import { describe, expect, it } from 'vitest'
 import type { DeliverTwist, LoggingRouter } from './logging-router.ts'
+import { memoryLog } from './memory-log.ts'
 import { HELLO, type Started, startedAgent } from './started-agent.ts'
 
 const flip = (bytes: Uint8Array | undefined, at = -1): Uint8Array => {
@@ -13,7 +13,11 @@ const flip = (bytes: Uint8Array | undefined, at = -1): Uint8Array => {
 }
 
 /** Each row changes one thing about a packet that would otherwise run. */
-const DELIVERIES: readonly [string, string, DeliverTwist | ((started: Started) => Promise<DeliverTwist> | DeliverTwist)][] = [
+const DELIVERIES: readonly [
+  string,
+  string,
+  DeliverTwist | ((started: Started) => Promise<DeliverTwist> | DeliverTwist),
+][] = [
   ['without any proof', 'ATTEMPT_UNPROVEN', { packet: ({ delivery: _, ...rest }) => rest }],
   ['without the attempt’s receipt', 'ATTEMPT_UNPROVEN', { delivery: ({ attemptReceipt: _, ...rest }) => rest }],
   ['without the request’s receipt', 'ATTEMPT_UNPROVEN', { delivery: ({ requestReceipt: _, ...rest }) => rest }],
@@ -30,21 +34,79 @@ const DELIVERIES: readonly [string, string, DeliverTwist | ((started: Started) =
       return { delivery: (delivery) => ({ ...delivery, attemptReceipt: forged }) }
     },
   ],
-  ['with a receipt that was tampered with', 'ATTEMPT_UNPROVEN', { delivery: (d) => ({ ...d, attemptReceipt: flip(d.attemptReceipt) }) }],
-  ['with the attempt’s receipt in the request’s place', 'LEAF_MISMATCH', { delivery: (d) => ({ ...d, requestReceipt: d.attemptReceipt }) }],
-  ['with the request’s receipt in the attempt’s place', 'LEAF_MISMATCH', { delivery: (d) => ({ ...d, attemptReceipt: d.requestReceipt }) }],
-  ['whose request leaf is about another packet', 'LEAF_MISMATCH', { requestLeaf: (leaf) => ({ ...leaf, subject: new Uint8Array(32).fill(1) }) }],
-  ['whose request leaf is in another partition', 'LEAF_MISMATCH', { requestLeaf: (leaf) => ({ ...leaf, partition: new Uint8Array(32).fill(1) }) }],
-  ['whose request leaf commits to another content', 'LEAF_MISMATCH', { requestLeaf: (leaf) => ({ ...leaf, commitment: new Uint8Array(32).fill(1) }) }],
-  ['whose request leaf names another sequence number', 'LEAF_MISMATCH', { requestLeaf: (leaf) => ({ ...leaf, addendum: { ...(leaf.addendum as object), recipients: leaf.addendum?.recipients ?? [], seq: 99n } }) }],
+  [
+    'with a receipt that was tampered with',
+    'ATTEMPT_UNPROVEN',
+    { delivery: (d) => ({ ...d, attemptReceipt: flip(d.attemptReceipt) }) },
+  ],
+  [
+    'with the attempt’s receipt in the request’s place',
+    'LEAF_MISMATCH',
+    { delivery: (d) => ({ ...d, requestReceipt: d.attemptReceipt }) },
+  ],
+  [
+    'with the request’s receipt in the attempt’s place',
+    'LEAF_MISMATCH',
+    { delivery: (d) => ({ ...d, attemptReceipt: d.requestReceipt }) },
+  ],
+  [
+    'whose request leaf is about another packet',
+    'LEAF_MISMATCH',
+    { requestLeaf: (leaf) => ({ ...leaf, subject: new Uint8Array(32).fill(1) }) },
+  ],
+  [
+    'whose request leaf is in another partition',
+    'LEAF_MISMATCH',
+    { requestLeaf: (leaf) => ({ ...leaf, partition: new Uint8Array(32).fill(1) }) },
+  ],
+  [
+    'whose request leaf commits to another content',
+    'LEAF_MISMATCH',
+    { requestLeaf: (leaf) => ({ ...leaf, commitment: new Uint8Array(32).fill(1) }) },
+  ],
+  [
+    'whose request leaf names another sequence number',
+    'LEAF_MISMATCH',
+    {
+      requestLeaf: (leaf) => ({
+        ...leaf,
+        addendum: { ...(leaf.addendum as object), recipients: leaf.addendum?.recipients ?? [], seq: 99n },
+      }),
+    },
+  ],
   ['whose request leaf names no sender', 'LEAF_MISMATCH', { requestLeaf: ({ addendum: _, ...leaf }) => leaf }],
-  ['whose attempt leaf is about another packet', 'LEAF_MISMATCH', { attemptLeaf: (leaf) => ({ ...leaf, subject: new Uint8Array(32).fill(1) }) }],
-  ['whose attempt leaf is in another partition', 'LEAF_MISMATCH', { attemptLeaf: (leaf) => ({ ...leaf, partition: new Uint8Array(32).fill(1) }) }],
-  ['whose attempt was decided by another table', 'LEAF_MISMATCH', { attemptLeaf: (leaf) => ({ ...leaf, commitment: new Uint8Array(32).fill(1) }) }],
+  [
+    'whose attempt leaf is about another packet',
+    'LEAF_MISMATCH',
+    { attemptLeaf: (leaf) => ({ ...leaf, subject: new Uint8Array(32).fill(1) }) },
+  ],
+  [
+    'whose attempt leaf is in another partition',
+    'LEAF_MISMATCH',
+    { attemptLeaf: (leaf) => ({ ...leaf, partition: new Uint8Array(32).fill(1) }) },
+  ],
+  [
+    'whose attempt was decided by another table',
+    'LEAF_MISMATCH',
+    { attemptLeaf: (leaf) => ({ ...leaf, commitment: new Uint8Array(32).fill(1) }) },
+  ],
   [
     'whose attempt is given to another agent',
     'LEAF_MISMATCH',
-    { attemptLeaf: (leaf) => ({ ...leaf, addendum: { recipients: [], decision: { tableVersion: 1n, rule: 'all', agent: new Uint8Array(32).fill(1), acceptByMs: Date.now() + 9_000 } } }) },
+    {
+      attemptLeaf: (leaf) => ({
+        ...leaf,
+        addendum: {
+          recipients: [],
+          decision: {
+            tableVersion: 1n,
+            rule: 'all',
+            agent: new Uint8Array(32).fill(1),
+            acceptByMs: Date.now() + 9_000,
+          },
+        },
+      }),
+    },
   ],
   ['whose attempt has no decision', 'LEAF_MISMATCH', { attemptLeaf: ({ addendum: _, ...leaf }) => leaf }],
   ['whose time to accept is over', 'ATTEMPT_LATE', { acceptByMs: Date.now() - 60_000 }],
@@ -57,10 +119,28 @@ const DELIVERIES: readonly [string, string, DeliverTwist | ((started: Started) =
       return { delivery: (delivery) => ({ ...delivery, senderKeys: encode(KeyChain, { events: chain }) }) }
     },
   ],
-  ['without its sender’s packet key', 'KEY_UNKNOWN', ({ router }) => ({ delivery: (d) => ({ ...d, senderKeys: encode(KeyChain, { events: router.alice.chain.slice(0, 1) }) }) })],
-  ['that was signed anew', 'SIGNATURE_INVALID', { packet: (packet) => ({ ...packet, signature: flip(packet.signature, 3) }) }],
-  ['whose ciphertext was changed', 'CIPHERTEXT_MISMATCH', { packet: (packet) => ({ ...packet, ciphertext: flip(packet.ciphertext) }) }],
-  ['whose recipients were changed', 'RECIPIENTS_MISMATCH', { packet: (packet) => ({ ...packet, recipients: flip(packet.recipients) }) }],
+  [
+    'without its sender’s packet key',
+    'KEY_UNKNOWN',
+    ({ router }) => ({
+      delivery: (d) => ({ ...d, senderKeys: encode(KeyChain, { events: router.alice.chain.slice(0, 1) }) }),
+    }),
+  ],
+  [
+    'that was signed anew',
+    'SIGNATURE_INVALID',
+    { packet: (packet) => ({ ...packet, signature: flip(packet.signature, 3) }) },
+  ],
+  [
+    'whose ciphertext was changed',
+    'CIPHERTEXT_MISMATCH',
+    { packet: (packet) => ({ ...packet, ciphertext: flip(packet.ciphertext) }) },
+  ],
+  [
+    'whose recipients were changed',
+    'RECIPIENTS_MISMATCH',
+    { packet: (packet) => ({ ...packet, recipients: flip(packet.recipients) }) },
+  ],
 ]
 
 describe('a packet is refused by a signed NACK, and nothing runs,', () => {
@@ -131,7 +211,9 @@ describe('a packet is refused by a signed NACK, and nothing runs,', () => {
 
   it('whose plaintext is not what the log committed to', async () => {
     const { router, ran } = await startedAgent(HELLO)
-    const content = encode(RequestContent, { chat: { messages: [{ role: 'user', content: 'other', toolCalls: [] }], tools: [] } })
+    const content = encode(RequestContent, {
+      chat: { messages: [{ role: 'user', content: 'other', toolCalls: [] }], tools: [] },
+    })
     const request = await router.ask('hi', { plain: (plain) => ({ ...plain, content }) })
     await router.deliver(request)
     expect(await router.refusal(request)).toBe('COMMITMENT_MISMATCH')
@@ -173,7 +255,9 @@ describe('a packet is refused by a signed NACK, and nothing runs,', () => {
     const [open] = router.repliesTo(request, 'STREAM_OPEN')
     const { header, ciphertext, origin } = open as NonNullable<typeof open>
     router.push(encode(Packet, { header, ciphertext, signature: origin.signature }))
-    await router.until(() => router.sent().find((each) => each.type === 'log' && each.line.includes('wanted a REQUEST')))
+    await router.until(() =>
+      router.sent().find((each) => each.type === 'log' && each.line.includes('wanted a REQUEST')),
+    )
     expect(ran()).toBe(1)
   })
 
@@ -236,13 +320,21 @@ describe('garbage of every kind', () => {
   })
 })
 
-async function mutate(router: LoggingRouter, bytes: Uint8Array, random: () => number, count: number): Promise<string[]> {
+async function mutate(
+  router: LoggingRouter,
+  bytes: Uint8Array,
+  random: () => number,
+  count: number,
+): Promise<string[]> {
   const leases: string[] = []
   for (let i = 0; i < count; i++) {
     const copy = bytes.slice(0, random() % 9 === 0 ? random() % bytes.length : undefined)
     for (let changes = 1 + (random() % 3); changes > 0; changes--) copy[random() % copy.length] = random() % 256
     leases.push(router.push(copy))
-    while (leases.length % 16 === 0 && router.sent().filter(({ type }) => type === 'returned' || type === 'finished').length < leases.length) {
+    while (
+      leases.length % 16 === 0 &&
+      router.sent().filter(({ type }) => type === 'returned' || type === 'finished').length < leases.length
+    ) {
       await new Promise((resolve) => setTimeout(resolve, 2))
     }
   }

@@ -17,7 +17,8 @@ export interface ParentChannel {
  * @throws TypeError in a process that was not forked.
  */
 export function parentLink(channel: ParentChannel = process as unknown as ParentChannel): Link {
-  if (channel.send === undefined) throw new TypeError('Cannot speak to the parent: this process was not forked with a channel')
+  if (channel.send === undefined)
+    throw new TypeError('Cannot speak to the parent: this process was not forked with a channel')
   const inbox: RouterMessage[] = []
   let wake = Promise.withResolvers<void>()
   let ended = !channel.connected

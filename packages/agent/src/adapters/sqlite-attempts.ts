@@ -22,8 +22,7 @@ const SCHEMA = `
     until_ms INTEGER NOT NULL
   ) STRICT;`
 
-const COLUMNS =
-  'packet_id, attempt, state, header, expires_ms, ack, nack, open, response_nonce, checkpoint, close'
+const COLUMNS = 'packet_id, attempt, state, header, expires_ms, ack, nack, open, response_nonce, checkpoint, close'
 
 /** A write that goes ahead only where there is no entry, or one of a lower attempt that is not finished. */
 const TAKE = (column: 'ack' | 'nack', state: AttemptState, orElse = 'FALSE') => `
@@ -59,15 +58,19 @@ export function sqliteAttempts(path: string): AttemptStore {
     `UPDATE attempt SET open = $open, response_nonce = $response_nonce WHERE ${isRunning} AND open IS NULL`,
   )
   const checkpoint = db.prepare(`UPDATE attempt SET checkpoint = $document WHERE ${isRunning}`)
-  const finish = db.prepare(
-    `UPDATE attempt SET state = $state, close = $close, frames = $frames WHERE ${isRunning}`,
-  )
+  const finish = db.prepare(`UPDATE attempt SET state = $state, close = $close, frames = $frames WHERE ${isRunning}`)
   const bury = db.prepare('INSERT INTO tombstone VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING')
   const tombstone = db.prepare('SELECT * FROM tombstone WHERE packet_id = ?')
   const pruneAttempts = db.prepare('DELETE FROM attempt WHERE max(expires_ms, recorded_ms + ?) < ?')
   const pruneTombstones = db.prepare('DELETE FROM tombstone WHERE until_ms < ?')
 
-  const start = (of: { packetId: Uint8Array; attempt: number; header: Uint8Array; expiresMs: number; nowMs: number }) => ({
+  const start = (of: {
+    packetId: Uint8Array
+    attempt: number
+    header: Uint8Array
+    expiresMs: number
+    nowMs: number
+  }) => ({
     $packet_id: of.packetId,
     $attempt: of.attempt,
     $header: of.header,
@@ -80,8 +83,7 @@ export function sqliteAttempts(path: string): AttemptStore {
     find: async (packetId) => attempting('read an attempt', () => entryOf(find.get(packetId))),
     frames: async (packetId) =>
       attempting('read frames', () => splitFrames(bytesOf(frames.get(packetId)?.['frames']) ?? EMPTY)),
-    running: async () =>
-      attempting('read the attempts', () => running.all().flatMap((row) => entryOf(row) ?? [])),
+    running: async () => attempting('read the attempts', () => running.all().flatMap((row) => entryOf(row) ?? [])),
     begin: async ({ ack, ...of }) =>
       attempting('record an attempt', () => did(begin.run({ ...start(of), $ack: ack }).changes, 'begun')),
     refuse: async ({ nack, ...of }) =>

@@ -1,6 +1,6 @@
 import { decode, Receipt, SignedKeyEvent } from '@mystranet/schemas/messages'
 import { kemKeyId } from '@mystranet/sdk/envelope'
-import { livePrekeys, liveKey, verifyChain } from '@mystranet/sdk/keys/chain'
+import { liveKey, livePrekeys, verifyChain } from '@mystranet/sdk/keys/chain'
 import { type KeyEvent, keyEventDigest, parseKeyEvent } from '@mystranet/sdk/keys/event'
 import { kemFor } from '@mystranet/sdk/keys/kem'
 import { controlPartition } from '@mystranet/sdk/proof/leaf'
@@ -144,7 +144,9 @@ describe('a key ring', () => {
     const { ring, log, logEvents } = await opened()
     const zero = new Uint8Array(32)
     const other = await log.append({ kind: 'key-event', subject: zero, partition: controlPartition('key-event') })
-    await expect(ring.maintain(async (events) => events.map(() => other))).rejects.toMatchObject({ code: 'LEAF_MISMATCH' })
+    await expect(ring.maintain(async (events) => events.map(() => other))).rejects.toMatchObject({
+      code: 'LEAF_MISMATCH',
+    })
     await expect(ring.maintain(async () => [])).rejects.toMatchObject({ code: 'PROOF_INVALID' })
     expect(() => ring.packetKey()).toThrow()
     await ring.maintain(logEvents)

@@ -79,9 +79,7 @@ export async function openKeyRing(options: KeyRingOptions): Promise<KeyRing> {
     const seed = options.rootSeed ?? randomSeed()
     const root = await localSigner(seed)
     const endsMs = Number.MAX_SAFE_INTEGER
-    await store.add([
-      { kind: 'root', id: toHex(root.publicKey), seed, suite: 0, createdMs: clock.now(), endsMs },
-    ])
+    await store.add([{ kind: 'root', id: toHex(root.publicKey), seed, suite: 0, createdMs: clock.now(), endsMs }])
     keys = await store.list()
   }
   const rootSigner = await localSigner((keys.find(({ kind }) => kind === 'root') as StoredKey).seed)
@@ -186,7 +184,15 @@ async function makeDue(keys: readonly StoredKey[], now: number, parts: Parts): P
     const packetKey = await localSigner(seed)
     const notAfterMs = now + PACKET_KEY_MS
     const event = encode(SignedKeyEvent, await signPacketKey({ ...place, packetKey, notAfterMs }))
-    due.push({ kind: 'packet', id: toHex(packetKey.publicKey), seed, suite: 0, createdMs: now, endsMs: notAfterMs, event })
+    due.push({
+      kind: 'packet',
+      id: toHex(packetKey.publicKey),
+      seed,
+      suite: 0,
+      createdMs: now,
+      endsMs: notAfterMs,
+      event,
+    })
   }
   for (const suite of suites) {
     const isFresh = (key: StoredKey) =>
