@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { machine } from './machine.ts'
 import { type Findings, MEASURES, type Measure, NOT_YET, type Options } from './measures.ts'
@@ -16,13 +17,19 @@ import { type Line, linesFor, type Row, rowOf, unmeasured } from './table.ts'
 
 const progress = (line: string): void => void process.stderr.write(`· ${line}\n`)
 
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+
+/** One line, in which no folder of this machine stands. */
+const reasonOf = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).split('\n', 1).join('').replaceAll(ROOT, '')
+
 /** A measurement that fails takes only its own rows with it. */
 async function findingsOf(measure: Measure, options: Options): Promise<Findings> {
   progress(`measuring ${measure.ids.join(', ')}`)
   try {
     return await measure.run(options)
   } catch (error) {
-    const note = `not measured: ${error instanceof Error ? error.message.split('\n')[0] : String(error)}`
+    const note = `not measured: ${reasonOf(error)}`
     progress(note)
     return Object.fromEntries(measure.ids.map((id) => [id, unmeasured(note)]))
   }

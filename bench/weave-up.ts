@@ -58,8 +58,8 @@ async function readyAt(child: ChildProcess, state: string): Promise<string> {
   while (performance.now() < untilMs) {
     if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}`)
     const url = (await readRunning(stateFolder(state)))?.url
-    const ready = url && (await fetch(`${url}/readyz`).catch(() => undefined))
-    if (url && ready && ready.ok) return url
+    const answer = url === undefined ? undefined : await fetch(`${url}/readyz`).catch(() => undefined)
+    if (url !== undefined && answer?.ok) return url
     await sleep(100)
   }
   throw new Error(`it was not ready after ${READY_MS} ms`)
