@@ -78,14 +78,9 @@ export function createLoop(desk: Desk, { maxRunning, ready, leave }: LoopOptions
 
   function runOf(received: Uint8Array, lease: string): Run | undefined {
     try {
-      const leases = new Set([lease])
-      return {
-        ...readCandidate(received),
-        leases,
-        stop: new AbortController(),
-        cancelCode: undefined,
-        hasOpened: false,
-      }
+      const candidate = readCandidate(received)
+      const fresh = { leases: new Set([lease]), later: [], stop: new AbortController() }
+      return { ...candidate, ...fresh, cancelCode: undefined, hasOpened: false }
     } catch (error) {
       goBack(lease, reasonOf(error))
       return undefined
