@@ -2,7 +2,7 @@ import { type Addendum, BatchRoot, type Decision, encode, SavedAnswer } from '@m
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { PAYLOAD_TYPES, pae } from '../envelope/dsse.ts'
 import { parseHeader } from '../envelope/parse.ts'
-import { keyEventDigest, signRevocation } from '../keys/event.ts'
+import { keyEventDigest, signPacketKey, signRevocation } from '../keys/event.ts'
 import { CHECK_NAMES, type CheckName } from './checks/name.ts'
 import { CHECKS } from './checks/table.ts'
 import { examine, type Verdict } from './examine.ts'
@@ -93,6 +93,18 @@ describe('a whole story', () => {
   })
 })
 
+/** The agent signs OPEN with one of its live keys and CLOSE with another. */
+const TWO_KEYS: Twist = {
+  async events({ keys, network, digests, agent: instance }) {
+    const { agentOperational: operational, stranger: packetKey } = keys
+    const at = { network, instance, createdMs: T0, notAfterMs: T0 + 99_999, delegation: digests['agent-delegation']! }
+    return { 'agent-second-key': await signPacketKey({ ...at, operational, packetKey }) }
+  },
+  batches: inBatches((names, i) => (i === 0 ? [...names, 'agent-second-key'] : names)),
+  close: (core, { keys }) => ({ ...core, senderKey: keys.stranger.publicKey }),
+  signer: { close: 'stranger' },
+}
+
 /** Each twist makes exactly one check fail; what builds on it is skipped, and nothing else fails. */
 const FAILURES: readonly (readonly [CheckName, string, RegExp, Twist])[] = [
   ['envelope', 'another network', /NETWORK_MISMATCH/, { request: (core) => ({ ...core, network: bytes(32, 9) }) }],
@@ -117,6 +129,8 @@ const FAILURES: readonly (readonly [CheckName, string, RegExp, Twist])[] = [
   ['request-signature', 'another key', /SIGNATURE_INVALID/, { signer: { request: 'stranger' } }],
   ['answer-signature', 'OPEN by another key', /OPEN: /, { signer: { open: 'stranger' } }],
   ['answer-signature', 'CLOSE by another key', /CLOSE: /, { signer: { close: 'stranger' } }],
+  ['answer-signature', 'two keys of the agent', /two keys/, TWO_KEYS],
+  ['binding', 'two senders', /two senders/, { close: (core, { user }) => ({ ...core, sender: user }) }],
   ['binding', 'another packet', /replies to another/, { close: (core) => ({ ...core, inReplyTo: bytes(32, 1) }) }],
   ['binding', 'another attempt', /two attempts/, { close: (core) => ({ ...core, attempt: 2 }) }],
   ['binding', 'another nonce', /response nonces/, { close: (core) => ({ ...core, responseNonce: bytes(32, 1) }) }],
