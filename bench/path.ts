@@ -10,6 +10,7 @@ import { DEMO_MODEL } from '../packages/agent/src/models/catalogue.ts'
 import { pull } from '../packages/agent/src/models/pull.ts'
 import { defaultModelFolder } from '../packages/agent/src/models/store.ts'
 import type { Client } from '../packages/sdk/src/client.ts'
+import { examine } from '../packages/sdk/src/proof/examine.ts'
 import { measured, round, spreadOf } from './contest.ts'
 import { type DirectLlama, directLlama, type Run } from './direct-llama.ts'
 import type { Findings, Options } from './measures.ts'
@@ -102,13 +103,14 @@ export async function path(options: Options): Promise<Findings> {
   }
 }
 
-/** What is measured must be the real thing. */
-async function checkVerdict({ session }: Fabric): Promise<void> {
-  const run = runOf('check')
-  const messages = [{ role: 'user' as const, content: run.prompt }]
-  const answer = session.client.ask({ to: TAG, messages, sampling: { temperature: 0, maxTokens: 8 } })
+/** What is measured must be the real thing: nothing of the verdict fails, but that the answer was cut where we asked. */
+async function checkVerdict({ session: { client, trust } }: Fabric): Promise<void> {
+  const messages = [{ role: 'user' as const, content: PROMPT }]
+  const answer = client.ask({ to: TAG, messages, sampling: { temperature: 0, maxTokens: 8 } })
   for await (const _ of answer);
-  await answer.saved
+  const { checks } = await examine(await answer.saved, trust)
+  const failed = checks.filter(({ name, result }) => result === 'fail' && name !== 'completeness')
+  if (failed.length > 0) throw new Error(`the measured path fails at ${failed.map(({ name }) => name).join(', ')}`)
 }
 
 function findings([a = [], path = [], again = []]: readonly Timing[][], runtime: string): Findings {
