@@ -136,8 +136,11 @@ export function createNexus(deps: NexusDeps): Nexus {
     keyring.enrol(events, async (instance) => from.mayEnrol && (from.instance === undefined || from.instance === instance))
 
   const greet = async (agent: string) => {
-    await delivering.renewed(agent)
-    await cancels.repeat(agent)
+    // Before anything is delivered again: what was cancelled must not begin.
+    await desk.turns.inTurn(`pump ${agent}`, async () => {
+      await delivering.renewed(agent)
+      await cancels.repeat(agent)
+    })
     await delivering.pump(agent)
   }
 
