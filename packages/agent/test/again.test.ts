@@ -59,9 +59,9 @@ describe('a packet that comes again', () => {
   it('while it runs, under a newer attempt, waits for it and gets its answer', async () => {
     const { router, ran } = await startedAgent({ '*': { pieces: ['one ', { text: 'two', delayMs: 100 }] } })
     const request = await router.ask('wait')
-    const one = await router.deliver(request)
+    const one = await router.deliver(request, { leaseMs: 60 })
     await router.until(() => router.framesOf(request).length > 0)
-    const two = await router.deliver(request, { attempt: 2, leaseMs: 30 })
+    const two = await router.deliver(request, { attempt: 2 })
     expect(await router.settled(one)).toBe('finished')
     expect(await router.settled(two)).toBe('finished')
     expect(router.sent().some((each) => each.type === 'progress' && each.lease === two)).toBe(true)
