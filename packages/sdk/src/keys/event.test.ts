@@ -97,14 +97,14 @@ describe('parseKeyEvent()', () => {
   })
 
   it.each([
-    [3, 32],
-    [1, 1216],
-    [2, 32],
-  ])('refuses a KEM key of suite %i with %i bytes', (suite, length) => {
+    [3, 32, /suite 3, wanted 1 or 2/],
+    [1, 1216, /KEM key of 1216 bytes, wanted 32/],
+    [2, 32, /KEM key of 32 bytes, wanted 1216/],
+  ])('refuses a KEM key of suite %i with %i bytes', (suite, length, guard) => {
     const event = { ...present, type: 4, suite, kemKey: new Uint8Array(length), tags: [] } as KeyEvent
     for (const name of ['prev', 'rootKey', 'key', 'nextKeyHash', 'notAfterMs', 'name']) delete (event as never)[name]
     const body = encode(KeyEvent, event)
-    expect(() => parseKeyEvent({ body, signature: new Uint8Array(64) })).toThrow(/suite 3|a KEM key of/)
+    expect(() => parseKeyEvent({ body, signature: new Uint8Array(64) })).toThrow(guard)
   })
 
   it('meets arbitrary bytes with KEY_EVENT_INVALID only', async () => {

@@ -1,3 +1,4 @@
+import { MAX_RECEIPT_BYTES } from '@mystranet/schemas/limits'
 import { encode, Receipt } from '@mystranet/schemas/messages'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
@@ -134,6 +135,10 @@ describe('the bytes of a receipt', () => {
     for (const wrong of [bytes(10, 255), concat(encodeReceipt(receipt), bytes(1, 0)), bytes(80_000, 0)]) {
       expect(() => parseReceipt(wrong)).toThrow(expect.objectContaining({ code: 'PROOF_INVALID' }))
     }
+  })
+
+  it('are not read when there are too many', () => {
+    expect(() => parseReceipt(bytes(MAX_RECEIPT_BYTES + 1, 0))).toThrow(/wanted at most/)
   })
 
   it('are met with PROOF_INVALID only, whatever they are', () => {
