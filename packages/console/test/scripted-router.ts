@@ -35,7 +35,7 @@ export async function startScriptedRouter(script: Script) {
     if (what === 'routes') return void send(encode(Routes, world.routes()))
     if (what === 'keys' && request.method === 'POST') {
       const body = decode(KeyEvents, await bodyOf(request))
-      if (body.invite !== script.invite) return void refuse(403, 'NOT_PERMITTED')
+      if (!world.knows(body) && body.invite !== script.invite) return void refuse(403, 'NOT_PERMITTED')
       return void send(encode(Receipts, { receipts: await world.enrol(body) }))
     }
     if (what === 'keys') {

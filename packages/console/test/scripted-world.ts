@@ -134,6 +134,7 @@ export async function scriptedWorld(tag = 'misty.weave') {
       const found = enrolled.get(instance)
       return found && { events: found.events.map((event, i) => ({ event, receipt: log.receipt(found.names[i]!) })) }
     },
+    knows: ({ events }: KeyEvents): boolean => enrolled.has(toHex(parseKeyEvent(events[0]!).instance)),
     async enrol({ events }: KeyEvents): Promise<readonly Receipt[]> {
       const instance = toHex(parseKeyEvent(events[0]!).instance)
       const known = enrolled.get(instance) ?? { names: [], events: [], head: keyEventDigest(events[0]!.body) }

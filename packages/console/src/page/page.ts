@@ -83,6 +83,8 @@ async function conclude(saved: Uint8Array<ArrayBuffer>, trust: TrustFile): Promi
   const verdict = await examine(saved, trust)
   const card = part('verdict')
   part('judged').replaceChildren(verdictView(verdict))
+  // What was streamed makes room for what was verified: the same words, or none.
+  part('answer').hidden = true
   offerDownload('save', saved, `answer-${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}.weave`)
   card.setAttribute('aria-label', `Verdict: ${verdict.line}`)
   card.hidden = false

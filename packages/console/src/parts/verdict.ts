@@ -75,7 +75,7 @@ export function factList(facts: readonly Fact[]): HTMLElement {
       ? []
       : [element('dt', {}, term), element('dd', { class: value instanceof Uint8Array && 'id' }, textOf(value))],
   )
-  return element('dl', { class: 'facts' }, ...pairs)
+  return element('dl', { class: 'facts', hidden: pairs.length === 0 && '' }, ...pairs)
 }
 
 const textOf = (value: NonNullable<Fact[1]>): string =>

@@ -23,10 +23,9 @@ let trustBytes: Uint8Array | undefined
 /** Counts what was shown: an examination that a later one has overtaken is not shown any more. */
 let turn = 0
 
-const ready = selfTest().then((fault) => {
-  part('self-test').textContent = fault ? `Self-test: failed, ${fault}.` : 'Self-test: SHA-256 and Ed25519 (WebCrypto) gave the published results.'
-  if (fault) complain(`No verdicts here: ${fault}.`)
-  return fault === undefined
+const tested = selfTest().then((fault) => {
+  part('self-test').textContent = `Self-test: ${fault ?? 'SHA-256 and Ed25519 (WebCrypto) gave the published results'}.`
+  return fault
 })
 
 function complain(text: string | undefined): void {
@@ -60,7 +59,9 @@ async function takeFiles(files: Iterable<File>): Promise<void> {
 async function show(): Promise<void> {
   const mine = ++turn
   result.hidden = true
-  if (!(await ready) || mine !== turn) return
+  const fault = await tested
+  if (fault) return complain(`No verdict here: ${fault}.`)
+  if (mine !== turn) return
   try {
     const trust = trustBytes && parseTrustFile(trustBytes, { firstUse: firstUse.checked })
     if (trust) fill('trust', `“${trust.name}”${trust.firstUse ? ', first use' : ''}: ${trust.policy.witnesses.length} witnesses, quorum ${trust.policy.quorum}`)
@@ -68,6 +69,7 @@ async function show(): Promise<void> {
     const judged = await judge(evidence, trust)
     if (mine !== turn) return
     result.replaceChildren(viewOf(judged, trust))
+    result.setAttribute('aria-label', `Verdict: ${judged.verdict.status} under “${trust.name}”`)
     result.hidden = false
     result.focus()
   } catch (error) {
@@ -87,7 +89,7 @@ function receiptView(verdict: ReceiptVerdict, { policy }: TrustFile): Node {
     facts.push(
       ['Logged', leaf.kind],
       ['Log', checkpoint.origin],
-      ['Leaf', `${leafIndex} of ${checkpoint.treeSize}`],
+      ['Index of the leaf', `${leafIndex}, in a tree of ${checkpoint.treeSize}`],
       ['Time of the leaf', when(leaf.timeMs)],
       ['Quorum by', policy.quorum === 'none' ? 'the trust file asks for none' : when(quorumTimeMs)],
       ['Cosigned by', names],
@@ -131,3 +133,5 @@ if (location.protocol !== 'file:') {
   served.textContent = `${location.host} serves you this page. A page that a router serves proves nothing about that router: for a verdict that counts, use your own copy.`
   served.hidden = false
 }
+
+void show()
