@@ -17,7 +17,7 @@ import { type OpenedReply, openStreamClose, openStreamOpen } from '../packet/ope
 import { deriveReplyKeys, type ReplyKeys } from '../packet/reply-keys.ts'
 import type { SealedRequest } from '../packet/seal.ts'
 import { packetPartition } from '../proof/leaf.ts'
-import { checkLeaf, openReceipt, type VerifiedReceipt, verifyReceipt } from '../proof/receipt.ts'
+import { checkLeaf, END_OF_LOG, openReceipt, type VerifiedReceipt, verifyReceipt } from '../proof/receipt.ts'
 import type { TrustFile } from '../proof/trust-file.ts'
 import { verifyStreamCheckpoint } from './checkpoint.ts'
 import { checkClose } from './close.ts'
@@ -100,7 +100,7 @@ export function createAnswerReader(request: SealedRequest, trust: TrustFile): An
     const proven = await proveAttempt(core.sender, core.attempt as number)
     const chain = await verifyChain(agentKeys, core.sender, trust)
     // It has no leaf at hand yet: the moment of its attempt stands in for it, and the verdict looks again.
-    liveKey(chain, core.senderKey, { leafIndex: 1n << 62n, quorumTimeMs: proven.quorumTimeMs })
+    liveKey(chain, core.senderKey, { leafIndex: END_OF_LOG, quorumTimeMs: proven.quorumTimeMs })
   }
 
   async function proveAttempt(agent: Uint8Array, number: number): Promise<VerifiedReceipt> {

@@ -102,7 +102,7 @@ export function resolve(
   const found: Candidate[] = []
   for (const instance of candidates.slice(0, 8)) {
     const chain = chains.get(toHex(instance))
-    const prekey = chain && livePrekeys(chain, nowMs + lifetimeMs).find((each) => each.suite === 1)
+    const prekey = chain && livePrekeys(chain, nowMs + lifetimeMs, nowMs).find((each) => each.suite === 1)
     if (prekey) found.push({ instance, ...prekey })
   }
   if (found.length === 0) {
