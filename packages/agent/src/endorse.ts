@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { ModelStatement } from '@mystranet/schemas/messages'
+import { type ModelStatement, SignedDocument } from '@mystranet/schemas/messages'
+import { documentDigest, read } from '@mystranet/sdk/envelope'
 import { PacketError } from '@mystranet/sdk/errors'
 import { verifyAuthorization, verifyRegistryEntry } from '@mystranet/sdk/proof/model-statement'
 import type { TrustFile } from '@mystranet/sdk/proof/trust-file'
@@ -29,10 +30,17 @@ export async function endorse(
 ): Promise<Endorsement> {
   if (authorization === undefined && trust.required.has('authorization')) throw forbidden('an authorization')
   if (registryEntry === undefined && trust.required.has('registry-entry')) throw forbidden('a registry entry')
-  const authorized = authorization && (await verifyAuthorization(authorization, statement, trust, nowMs))
-  const registered = registryEntry && (await verifyRegistryEntry(registryEntry, statement, trust))
-  return { authorization: authorized?.digest, registryEntry: registered?.digest }
+  const endorsement: Endorsement = {
+    authorization: authorization && documentDigest('authorization', bodyOf(authorization)),
+    registryEntry: registryEntry && documentDigest('registry-entry', bodyOf(registryEntry)),
+  }
+  const endorsed = { ...statement, ...endorsement }
+  if (authorization !== undefined) await verifyAuthorization(authorization, endorsed, trust, nowMs)
+  if (registryEntry !== undefined) await verifyRegistryEntry(registryEntry, endorsed, trust)
+  return endorsement
 }
+
+const bodyOf = (document: Uint8Array): Uint8Array => read(SignedDocument, document).body
 
 const forbidden = (what: string) =>
   new PacketError('NOT_PERMITTED', `Cannot run the model: the trust file requires ${what}, and none was given`)
