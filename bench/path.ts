@@ -98,6 +98,8 @@ export async function path(options: Options): Promise<Findings> {
     const timings = await interleave(ways, rounds, options)
     await direct.close()
     return findings(timings, `${runtime}, ${threads} thread(s)`)
+  } catch (error) {
+    throw fabric.explain(error)
   } finally {
     await fabric.close()
   }

@@ -21,6 +21,8 @@ const STOP_MS = 15_000
 
 export interface Fabric {
   readonly session: Session
+  /** An error with how `weave up` fared and what it said last. */
+  explain(error: unknown): Error
   close(): Promise<void>
 }
 
@@ -37,6 +39,13 @@ export async function weaveUp(model: string): Promise<Fabric> {
   }
   child.stdout.on('data', listen)
   child.stderr.on('data', listen)
+  const explain = (error: unknown): Error => {
+    const fate = child.exitCode ?? child.signalCode
+    const last = said.trim().split('\n').slice(-3).join(' / ')
+    return new Error(
+      `${(error as Error).message}; weave up ${fate === null ? 'runs' : `ended with ${fate}`} and said last: ${last}`,
+    )
+  }
   const close = async () => {
     await stop(child)
     await rm(state, { recursive: true, force: true })
@@ -45,10 +54,11 @@ export async function weaveUp(model: string): Promise<Fabric> {
     const url = await readyAt(child, state)
     const session = await openSession(readConfig({}, { state, router: url }))
     await session.client.enrol()
-    return { session, close }
+    return { session, explain, close }
   } catch (error) {
+    const explained = explain(error)
     await close()
-    throw new Error(`weave up: ${(error as Error).message}; it said: ${said.trim().split('\n').slice(-3).join(' / ')}`)
+    throw explained
   }
 }
 

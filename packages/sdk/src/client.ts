@@ -249,10 +249,12 @@ export function createClient(options: ClientOptions): Client {
       if (!begun) for await (const _ of events());
       return verify(await saved.promise, trust)
     })
-    sent.catch(() => {})
+    const packetId = sent.then(({ request }) => request.id)
+    // Whoever does not look at it still learns of the failure from the events.
+    packetId.catch(() => {})
     saved.promise.catch(() => {})
     return {
-      packetId: sent.then(({ request }) => request.id),
+      packetId,
       events,
       async *[Symbol.asyncIterator]() {
         for await (const event of events()) if (event.type === 'text') yield event.text
