@@ -1,7 +1,8 @@
 // What tests need from the machine and never fetch themselves. Runs before anything is installed, so plain JavaScript.
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
 const onPath = (names) => {
   for (const folder of (process.env.PATH ?? '').split(delimiter)) {
@@ -35,6 +36,30 @@ const PROGRAMS = {
   },
 }
 
+/** Pinned: the tests say that this very client, unmodified, works. */
+const OPENAI_FOR_PYTHON = '3.54.0'
+
+/** A Python that has OpenAI's client: a virtual environment of our own under .cache, made once. */
+const pythonWithOpenai = (say) => {
+  const root = dirname(dirname(fileURLToPath(import.meta.url)))
+  const home = join(root, '.cache', `python-openai-${OPENAI_FOR_PYTHON}`)
+  const python = process.platform === 'win32' ? join(home, 'Scripts', 'python.exe') : join(home, 'bin', 'python')
+  const run = (command, args) => spawnSync(command, args, { stdio: ['ignore', 'ignore', 2] }).status === 0
+  const isThere = () => spawnSync(python, ['-c', 'import openai'], { stdio: 'ignore' }).status === 0
+  if (isThere()) return python
+  say(`making a Python environment with openai ${OPENAI_FOR_PYTHON} (once)`)
+  const system = onPath(['python3', 'python'])
+  if (system === undefined) return undefined
+  const make = () => run(system, ['-m', 'venv', '--clear', home])
+  // Debian keeps what venv needs in a package of its own.
+  if (!make()) {
+    aptInstall('python3-venv', say)
+    if (!make()) return undefined
+  }
+  run(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', `openai==${OPENAI_FOR_PYTHON}`])
+  return isThere() ? python : undefined
+}
+
 /**
  * Finds or installs every program of the table and returns the environment names that point to them. A missing one
  * ends the run in CI; elsewhere it is said, and the tests that need it say so again.
@@ -51,5 +76,10 @@ export const prepare = ({ say, fail, ci }) => {
     else if (ci) fail(`Cannot run ${use}: no ${names[0]} on this machine, wanted one (apt-get install ${apt}).`)
     else say(`no ${names[0]} on this machine: ${use} will fail; install it or set ${variable}`)
   }
+  const python = process.env.WEAVE_PYTHON_OPENAI ?? pythonWithOpenai(say)
+  const what = `Python 3 with venv, pip and openai ${OPENAI_FOR_PYTHON}`
+  if (python !== undefined) found.WEAVE_PYTHON_OPENAI = python
+  else if (ci) fail(`Cannot run the tests with OpenAI's client for Python: no ${what}, wanted it.`)
+  else say(`no ${what} on this machine: its test will fail; install it or set WEAVE_PYTHON_OPENAI to such a python`)
   return found
 }
