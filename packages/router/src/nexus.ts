@@ -17,6 +17,7 @@ import { createDesk, type NexusDeps } from './dispatch/desk.ts'
 import { createEndings } from './dispatch/end.ts'
 import { admitFetch } from './dispatch/fetch.ts'
 import { createFrames } from './dispatch/frames.ts'
+import { dueMs } from './dispatch/life.ts'
 import { createKeyring, type Keyring } from './dispatch/keyring.ts'
 import { replayDead } from './dispatch/replay-dead.ts'
 import { createReplies } from './dispatch/reply.ts'
@@ -71,14 +72,15 @@ export interface Nexus {
 
 const PAGE_RECORDS = 64
 const PAGE_BYTES = 256 * 1024
-const SENDER = 'sender'
+/** Records outlive what a sender may still submit by far. */
+const MIN_KEEP_MS = 3_600_000
 
 export function createNexus(deps: NexusDeps): Nexus {
   const desk = createDesk(deps)
   const { config, links, metrics, trace } = desk
   const keyring = createKeyring(desk)
   const tables = createTables(desk)
-  const senders = createRateLimit(SENDER, { perMinute: config.senderPerMinute, burst: config.senderBurst })
+  const senders = createRateLimit('sender', { perMinute: config.senderPerMinute, burst: config.senderBurst })
   const admission = createAdmission(desk, keyring, senders)
   const attempts = createAttempts(desk, keyring)
   const endings = createEndings(desk)
@@ -221,10 +223,16 @@ export function createNexus(deps: NexusDeps): Nexus {
     }
   }
 
+  /** When to look at each open request again. */
+  const due = new Map<string, number>()
   const tend = async () => {
     await Promise.all(links.agents().map(({ instance }) => delivering.pump(instance)))
     await cancels.sweep()
-    for (const id of await desk.packets.unfinished()) await run('attend', attend(id))
+    const open = await desk.packets.unfinished()
+    const nowMs = desk.nowMs()
+    const stillOpen = new Set(open)
+    for (const id of due.keys()) if (!stillOpen.has(id)) due.delete(id)
+    for (const id of open) if ((due.get(id) ?? 0) <= nowMs) await run('attend', attend(id))
   }
   const attend = async (id: string) => {
     const stored = await desk.packets.find(id)
@@ -237,7 +245,9 @@ export function createNexus(deps: NexusDeps): Nexus {
     }
     await delivering.attend(id)
     const after = await desk.packets.find(id)
-    if (after !== undefined && after.record.endedMs > 0) frames.forget(id)
+    if (after === undefined) return
+    due.set(id, dueMs(after.record, desk.nowMs()))
+    if (after.record.endedMs > 0) frames.forget(id)
   }
   let sweptMs = 0
   const sweep = async () => {
@@ -245,7 +255,8 @@ export function createNexus(deps: NexusDeps): Nexus {
     if (nowMs < sweptMs + 60_000) return
     sweptMs = nowMs
     await desk.answers.forget(nowMs - config.answerKeepMs)
-    await desk.packets.forget(nowMs - Math.max(config.answerKeepMs, 3_600_000))
+    const forgotten = await desk.packets.forget(nowMs - Math.max(config.answerKeepMs, MIN_KEEP_MS))
+    for (const id of forgotten) await desk.queue.forget(id)
   }
   let ticking: Promise<void> | undefined
 

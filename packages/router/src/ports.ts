@@ -111,8 +111,8 @@ export interface PacketStore {
   replace(revision: number, next: RequestRecord): Promise<StoredRequest | 'conflict'>
   /** Ids of records that are `prepared` or `released`, or have a reply or notice without its receipt. */
   unfinished(): Promise<readonly string[]>
-  /** Forgets finished, void and cancelled records that expired and ended before. @returns how many. */
-  forget(beforeMs: number): Promise<number>
+  /** Forgets finished, dead, void and cancelled records that expired and ended before. @returns their ids. */
+  forget(beforeMs: number): Promise<readonly string[]>
 }
 
 export interface QueueItem {

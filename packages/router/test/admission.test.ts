@@ -4,6 +4,7 @@ import { decode, encode, Header, HeaderCore, Packet, SignedKeyEvent } from '@mys
 import { toHex } from '@mystranet/sdk/bytes'
 import { PAYLOAD_TYPES, pae } from '@mystranet/sdk/envelope'
 import { keyEventDigest, signRevocation } from '@mystranet/sdk/keys/event'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { attachAgent, network, openWorld, partyOf, problemOf, ruleFor, senderOf, worldState } from './router-world.ts'
 
@@ -206,5 +207,52 @@ describe('admission', () => {
     await new Promise((resolve) => setTimeout(resolve, 300))
     expect((await sender.post(bytes)).status).toBe(200)
     await world.until(() => agent.delivered.length === 1)
+  })
+})
+
+describe('a packet whose record was forgotten', () => {
+  it('gets its first receipt from the log, and runs no second time', async () => {
+    const { world, agentParty, request, sender } = await setup({ answerKeepMs: 1_000 })
+    const agent = attachAgent(world, agentParty)
+    const { bytes, id } = await request()
+    const first = new Uint8Array(await (await sender.post(bytes)).arrayBuffer())
+    await world.until(async () => (await world.stores.packets.find(toHex(id)))?.record.state === 'finished')
+    world.clock.nowMs += 2 * 3_600_000
+    await world.until(async () => (await world.stores.packets.find(toHex(id))) === undefined)
+    const again = await sender.post(bytes)
+    expect([again.status, new Uint8Array(await again.arrayBuffer())]).toEqual([200, first])
+    expect(agent.delivered).toHaveLength(1)
+  })
+})
+
+describe('bytes from outside', () => {
+  it('never make the router fail, whatever they are', async () => {
+    const { world, sender, request } = await setup({ addressPerMinute: 1_000_000, addressBurst: 100_000 })
+    const valid = (await request()).bytes
+    const mutated = fc
+      .tuple(fc.nat(valid.length - 1), fc.nat(255), fc.nat(valid.length))
+      .map(([at, value, length]) => Uint8Array.from(valid.subarray(0, length), (byte, i) => (i === at ? value : byte)))
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(fc.uint8Array({ maxLength: 300 }), mutated), async (bytes) => {
+        const { status } = await sender.post(bytes)
+        expect(status === 202 || status === 200 || (status >= 400 && status < 500)).toBe(true)
+        const authorization = `Weave ${Buffer.from(bytes).toString('base64')}`
+        const fetched = await world.app.request(`/v1/packets/${'0'.repeat(64)}/answer`, { headers: { authorization } })
+        expect(fetched.status).toBeLessThan(500)
+        expect((await world.app.request('/v1/keys', { method: 'POST', body: bytes.slice() })).status).toBeLessThan(500)
+      }),
+      { seed: 8, numRuns: 150 },
+    )
+    const agent = attachAgent(world, await partyOf(10, world.clock.nowMs), 'silent')
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), async (bytes) => {
+        agent.say({ type: 'frame', request: bytes, frame: bytes })
+        agent.say({ type: 'checkpoint', request: bytes, document: bytes })
+        for (const message of [{ type: 'reply', packet: bytes }, { type: 'statement', document: bytes }, { type: 'keys', events: [bytes] }]) {
+          await expect(agent.ask(message)).rejects.not.toMatchObject({ code: 'INTERNAL' })
+        }
+      }),
+      { seed: 8, numRuns: 50 },
+    )
   })
 })

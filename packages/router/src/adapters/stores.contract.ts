@@ -79,7 +79,7 @@ function packetStoreContract(open: () => Promise<DispatchStores>): void {
       await packets.insert(recordOf('open'))
       await packets.insert(recordOf('young', { state: 'finished', endedMs: 500, expiresMs: 5_000 }))
       await packets.insert(recordOf('old', { state: 'finished', endedMs: 500, expiresMs: 600 }))
-      expect(await packets.forget(1_000)).toBe(1)
+      expect(await packets.forget(1_000)).toEqual([id('old')])
       expect(await packets.find(id('old'))).toBeUndefined()
       expect(await packets.find(id('young'))).toBeDefined()
     })

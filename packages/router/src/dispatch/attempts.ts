@@ -27,7 +27,11 @@ export interface Attempts {
   publish(record: RequestRecord): Promise<void>
 }
 
+const MAX_QUEUED = 100_000
+
 export function createAttempts(desk: Desk, keyring: Keyring): Attempts {
+  /** What this process has queued: asking the queue again would change nothing. */
+  const queued = new Set<string>()
   const loads = async (candidates: readonly string[]): Promise<ReadonlyMap<string, AgentLoad>> => {
     const agents = desk.links.agents().filter(({ instance }) => candidates.includes(instance))
     const nowMs = desk.nowMs()
@@ -62,7 +66,8 @@ export function createAttempts(desk: Desk, keyring: Keyring): Attempts {
       }),
     async publish(record) {
       const attempt = lastAttempt(record)
-      if (record.state !== 'released' || attempt.state !== 'made') return
+      const name = `${record.id} ${attempt.number}`
+      if (record.state !== 'released' || attempt.state !== 'made' || queued.has(name)) return
       const { receipt } = attempt
       if (record.receipt === undefined || receipt === undefined) {
         throw new RouterError('STORE_FAILED', 'Cannot queue a packet: its receipts are not kept', { packet: record.id })
@@ -77,6 +82,8 @@ export function createAttempts(desk: Desk, keyring: Keyring): Attempts {
       }
       const bytes = encode(Packet, { ...decode(Packet, record.packet), delivery })
       await desk.queue.publish({ packet: record.id, attempt: attempt.number, agent: attempt.agent, bytes }, desk.nowMs())
+      if (queued.size >= MAX_QUEUED) queued.clear()
+      queued.add(name)
     },
   }
 }

@@ -42,6 +42,9 @@ export function createDelivering(desk: Desk, { attempts, endings, tables }: Deli
     return Math.round(span * (0.5 + (desk.random(1)[0] as number) / 512))
   }
 
+  const letGo = (packet: string, attempt: number) => {
+    for (const [lease, item] of held) if (item.packet === packet && item.attempt === attempt) held.delete(lease)
+  }
   const handOver = async (lease: Lease): Promise<void> => {
     const { packet, attempt, agent } = lease
     const stored = await desk.packets.find(packet)
@@ -60,6 +63,7 @@ export function createDelivering(desk: Desk, { attempts, endings, tables }: Deli
       })
       return
     }
+    letGo(packet, attempt)
     held.set(lease.lease, lease)
     const { leaseMs } = desk.config
     if (desk.links.send(agent, { type: 'deliver', lease: lease.lease, leaseMs, packet: lease.bytes })) {
@@ -130,6 +134,7 @@ export function createDelivering(desk: Desk, { attempts, endings, tables }: Deli
     const last = lastAttempt(record)
     if (record.state !== 'released' || !['closed', 'refused', 'late'].includes(last.state)) return
     const nowMs = desk.nowMs()
+    letGo(record.id, last.number)
     await desk.queue.finish(record.id, last.number)
     const core = coreOf(record)
     const routed = await routeAgain(record)

@@ -60,6 +60,18 @@ export function codeOfClose(outcome: number | undefined): Code | undefined {
  */
 export type Next = 'none' | 'void' | 'publish' | 'late' | 'lost'
 
+const LOOK_MS = 1_000
+
+/** When to look at a request again: when time may ask something of it, and in a second at the latest. */
+export function dueMs(record: RequestRecord, nowMs: number): number {
+  const { state, acceptByMs, receipt } = lastAttempt(record)
+  const voidMs = record.expiresMs + VOID_AFTER_MS
+  if (record.state === 'prepared') return Math.min(nowMs + LOOK_MS, voidMs)
+  if (record.state !== 'released') return nowMs
+  if (state === 'made') return receipt === undefined ? nowMs : Math.min(nowMs + LOOK_MS, acceptByMs + ACCEPT_SKEW_MS)
+  return state === 'accepted' || state === 'opened' ? Math.min(nowMs + LOOK_MS, voidMs) : nowMs
+}
+
 /** @param isLeased Whether its agent holds it now and says so. */
 export function judge(record: RequestRecord, nowMs: number, isLeased: boolean): Next {
   if (record.state === 'prepared') return nowMs >= record.expiresMs + VOID_AFTER_MS ? 'void' : 'none'

@@ -7,7 +7,7 @@
 import { encode, Packet } from '@mystranet/schemas/messages'
 import { fromHex, toHex } from '@mystranet/sdk/bytes'
 import type { ParsedPacket } from '@mystranet/sdk/envelope'
-import { RouterError } from '../errors.ts'
+import { refusalOf, RouterError } from '../errors.ts'
 import type { RequestRecord } from '../ports.ts'
 import { createRateLimit } from '../rate.ts'
 import type { Admission } from './admit.ts'
@@ -124,12 +124,25 @@ export function createSubmission(desk: Desk, deps: SubmitDeps): Submission {
     })
   }
 
+  /** A record that was forgotten lives on in the log: the same packet gets the same receipt, for ever. */
+  const beginOrRecall = async (parsed: ParsedPacket): Promise<Submitted> => {
+    try {
+      return { receipt: await begin(parsed), known: false }
+    } catch (error) {
+      const code = refusalOf(error)?.code
+      const receipt =
+        code === 'CLOCK_SKEWED' || code === 'PACKET_EXPIRED' ? await desk.log.find('request', parsed.id, 0) : undefined
+      if (receipt === undefined) throw error
+      return { receipt, known: true }
+    }
+  }
+
   return {
     submit(parsed) {
       const id = toHex(parsed.id)
       return desk.turns.inTurn(id, async () => {
         const known = await desk.packets.find(id)
-        if (known === undefined) return { receipt: await begin(parsed), known: false }
+        if (known === undefined) return beginOrRecall(parsed)
         const receipt = await desk.gates.shared(toHex(parsed.core.sender), () => carryOn(known.record))
         return { receipt, known: true }
       })

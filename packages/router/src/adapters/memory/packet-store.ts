@@ -26,7 +26,7 @@ export function memoryPacketStore(): PacketStore {
         ({ record }) => !isOpen(record) && record.endedMs > 0 && record.endedMs < beforeMs && record.expiresMs < beforeMs,
       )
       for (const { record } of old) stored.delete(record.id)
-      return old.length
+      return old.map(({ record }) => record.id)
     },
   }
 }

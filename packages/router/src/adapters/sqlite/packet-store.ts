@@ -36,7 +36,11 @@ export function sqlitePacketStore(db: Database): PacketStore {
       }),
     unfinished: async () => db.all('SELECT id FROM request WHERE open = 1').map(({ id }) => String(id)),
     forget: (beforeMs) =>
-      db.write(() => db.run('DELETE FROM request WHERE open = 0 AND ended_ms > 0 AND ended_ms < ? AND expires_ms < ?', beforeMs, beforeMs)),
+      db.write(() =>
+        db
+          .all('DELETE FROM request WHERE open = 0 AND ended_ms > 0 AND ended_ms < ? AND expires_ms < ? RETURNING id', beforeMs, beforeMs)
+          .map((row) => String(row['id'])),
+      ),
   }
 }
 
