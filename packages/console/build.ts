@@ -15,7 +15,8 @@ import { PAGE_POLICY, verifierPolicy } from './src/asset.ts'
 const HERE = dirname(fileURLToPath(import.meta.url))
 const inside = (path: string) => join(HERE, 'src', path)
 
-const BASE = {
+/** How everything for browsers is built. */
+export const BASE = {
   bundle: true,
   minify: true,
   write: false,
@@ -72,7 +73,7 @@ export async function verifierScript(): Promise<string> {
   const { outputFiles } = await build({
     ...BASE,
     entryPoints: [inside('verifier/main.ts')],
-    plugins: [withoutLoading],
+    plugins: [standIns],
   })
   return inMarkup(outputFiles[0]!.text, 'script')
 }
@@ -82,11 +83,16 @@ async function verifierStyle(): Promise<string> {
   return inMarkup(outputFiles[0]!.text, 'style')
 }
 
-/** One file cannot load another one later: see `src/verifier/no-ed25519.ts`. */
-const withoutLoading: Plugin = {
-  name: 'without-loading',
+/** What stands in for parts of the SDK that one file has no use for. */
+const STAND_INS = [
+  [/\/noble\/ed25519\.ts$/, 'verifier/no-ed25519.ts'],
+  [/\/schemas\/(codes|src\/codes\.ts)$|^\.\/codes\.ts$/, 'verifier/no-codes.ts'],
+] as const
+
+const standIns: Plugin = {
+  name: 'stand-ins',
   setup({ onResolve }) {
-    onResolve({ filter: /\/noble\/ed25519\.ts$/ }, () => ({ path: inside('verifier/no-ed25519.ts') }))
+    for (const [filter, path] of STAND_INS) onResolve({ filter }, () => ({ path: inside(path) }))
   },
 }
 

@@ -55,7 +55,7 @@ function strangerLogs(trust: Story['trust'], keys: Story['keys']) {
 }
 
 /** Opens the verifier from disk; whatever happens then, it must have asked for nothing and broken no policy. */
-async function opened(options: BrowserContextOptions & { page?: string; prepare?: (page: Page) => Promise<void> } = {}) {
+async function opened(options: BrowserContextOptions & { page?: string; prepare?: (page: Page) => Promise<unknown> } = {}) {
   const { page: name, prepare, ...context } = options
   const watched = await watchedPage(browser, context)
   const { page, requests, faults } = watched

@@ -1,0 +1,138 @@
+/**
+ * What the page costs: how much a browser loads, and how long it verifies. Chromium is that of `WEAVE_CHROMIUM`, else
+ * /usr/bin/chromium; without one the two rows about time are not measured.
+ *
+ * `sdk.bundle.verifier` is the whole script of the verifier's file, its page included, gzipped; `sdk.bundle.all` is what
+ * has to be there before the SDK's index runs, each chunk gzipped by itself.
+ *
+ *   node --conditions=@mystranet/source bench/browser.ts
+ *
+ * @module
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { verifierScript } from '../packages/console/build.ts'
+import { bundled, firstLoad, gzipped } from '../packages/console/bundle.ts'
+import { launchChromium } from '../packages/console/test/browser.ts'
+import { storyFixture } from '../packages/sdk/src/proof/fixture.ts'
+import { encodeSavedAnswer } from '../packages/sdk/src/proof/saved-answer.ts'
+import { encodeTrustFile } from '../packages/sdk/src/proof/trust-file.ts'
+import { type Measured, type Row, rowOf, TABLE } from './table.ts'
+
+const PAGES = 15
+const WARM_UPS = 20
+const RUNS = 20
+
+const kilobytes = (bytes: number) => Number((bytes / 1000).toFixed(2))
+const round = (ms: number) => Number(ms.toPrecision(3))
+
+/** A size is the same each time. */
+const size = (bytes: number, note: string): Measured => ({
+  value: kilobytes(bytes),
+  n: 1,
+  min: kilobytes(bytes),
+  max: kilobytes(bytes),
+  note,
+})
+
+function spread(samples: readonly number[], note: string): Measured {
+  const sorted = samples.toSorted((a, b) => a - b)
+  const at = (index: number) => round(sorted.at(index) as number)
+  return { value: at(sorted.length >> 1), n: sorted.length, min: at(0), max: at(-1), note }
+}
+
+async function sizes(): Promise<Readonly<Record<string, Measured>>> {
+  const verifyAlone = kilobytes(await firstLoad(`export { examine, parseTrustFile } from '@mystranet/sdk/verify'`))
+  const asking = kilobytes(await firstLoad(`export { createClient } from '@mystranet/sdk'`))
+  return {
+    'sdk.bundle.verifier': size(
+      gzipped(await verifierScript()),
+      `gzip -9 of the script in verifier.html, with its page; examine() and parseTrustFile() alone: ${verifyAlone} kB`,
+    ),
+    'sdk.bundle.all': size(
+      await firstLoad(`export * from '@mystranet/sdk'`),
+      `gzip -9 of each file of the first load; createClient() alone: ${asking} kB`,
+    ),
+  }
+}
+
+/** What runs in the page: the self-test that the verifier begins with, then once, cold, and then warm. */
+const SUBJECT = `
+import { examine, parseTrustFile } from '@mystranet/sdk/verify'
+import { selfTest } from './src/verifier/self-test.ts'
+const ready = selfTest()
+const bytes = (base64) => Uint8Array.from(atob(base64), (char) => char.charCodeAt(0))
+globalThis.measure = async (saved, trust, warmUps, runs) => {
+  const [savedBytes, trustBytes] = [bytes(saved), bytes(trust)]
+  const fault = await ready
+  if (fault) throw new Error(fault)
+  const once = async () => {
+    const start = performance.now()
+    const { line } = await examine(savedBytes, parseTrustFile(trustBytes))
+    const took = performance.now() - start
+    if (line !== 'VERIFIED under "local"') throw new Error(line)
+    return took
+  }
+  const cold = await once()
+  for (let i = 0; i < warmUps; i++) await once()
+  const warm = []
+  for (let i = 0; i < runs; i++) warm.push(await once())
+  return { cold, warm }
+}`
+
+async function times(pages: number): Promise<Readonly<Record<string, Measured>>> {
+  const { saved, trust } = await storyFixture()
+  const given = [encodeSavedAnswer(saved), encodeTrustFile(trust)].map((bytes) => Buffer.from(bytes).toString('base64'))
+  const folder = mkdtempSync(join(tmpdir(), 'weave-bench-'))
+  const file = join(folder, 'page.html')
+  writeFileSync(file, `<!doctype html><meta charset="utf-8"><script type="module">${await bundled(SUBJECT)}</script>`)
+  const browser = await launchChromium()
+  const [cold, warm]: [number[], number[]] = [[], []]
+  try {
+    for (let i = 0; i < pages; i++) {
+      // A context of its own is a process of its own: nothing is compiled, cached or warmed up in it.
+      const context = await browser.newContext()
+      const page = await context.newPage()
+      await page.goto(pathToFileURL(file).href)
+      const call = `measure(${[...given, WARM_UPS, RUNS].map((value) => JSON.stringify(value)).join()})`
+      const found = await page.evaluate<{ cold: number; warm: number[] }>(call)
+      cold.push(found.cold)
+      warm.push(...found.warm)
+      await context.close()
+    }
+    const what = `one answer with ${countReceipts(saved)} receipts under four witnesses, Chromium ${browser.version()}`
+    return {
+      'sdk.browser.verify': spread(warm, `${what}; after ${WARM_UPS} others in the same page`),
+      'sdk.browser.verify_cold': spread(cold, `${what}; the first one in a fresh page after its self-test, trust file parsed too`),
+    }
+  } finally {
+    await browser.close()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function countReceipts({ senderKeys, agentKeys }: Awaited<ReturnType<typeof storyFixture>>['saved']): number {
+  return 6 + (senderKeys?.events.length ?? 0) + (agentKeys?.events.length ?? 0)
+}
+
+/** All four rows. The sizes need no browser, and are there when it is not. */
+export async function browser(_options?: unknown, pages = PAGES): Promise<Readonly<Record<string, Measured>>> {
+  const found = { ...(await sizes()) }
+  try {
+    Object.assign(found, await times(pages))
+  } catch (error) {
+    const note = `not measured: ${error instanceof Error ? error.message.split('\n', 1).join('') : String(error)}`
+    const nothing = { value: null, n: 0, min: null, max: null, note }
+    Object.assign(found, { 'sdk.browser.verify': nothing, 'sdk.browser.verify_cold': nothing })
+  }
+  return found
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const found = await browser()
+  const lines = TABLE.filter(({ id }) => found[id] !== undefined)
+  const printed: Row[] = lines.map((line) => rowOf(line, found[line.id] as Measured))
+  for (const row of printed) console.log(JSON.stringify(row))
+}
