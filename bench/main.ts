@@ -70,9 +70,10 @@ function keepStdout(): (text: string) => void {
 async function main(): Promise<void> {
   const { lines, json, pairs } = readArguments()
   const print = keepStdout()
-  const on = machine()
+  const seen = machine()
   const found = await measureAll(lines, { pairs, progress })
   const rows = lines.map((line): [Row, Line] => [rowOf(line, found[line.id] ?? notMeasured(line)), line])
+  const on = seen()
   print(json ? `${JSON.stringify({ machine: on, rows: rows.map(([row]) => row) })}\n` : drawTable(rows, on))
 }
 

@@ -32,7 +32,7 @@ function cellsOf(row: Row, line: Line): string[] {
 /** One row a line, what it means below it, the machine last. */
 export function drawTable(
   rows: readonly (readonly [Row, Line])[],
-  { cpu, cores, memoryGb, os, node, loadBefore }: Machine,
+  { cpu, cores, memoryGb, os, node, loadBefore, loadAfter }: Machine,
 ): string {
   const cells = rows.map(([row, line]) => cellsOf(row, line))
   const widths = HEAD.map((head, i) => Math.max(head.length, ...cells.map((each) => each[i]?.length ?? 0)))
@@ -45,6 +45,6 @@ export function drawTable(
     const note = rows[i]?.[0].note
     return note === undefined ? [draw(each)] : [draw(each), `   ${note}`]
   })
-  const about = `${cpu}, ${cores} cores, ${memoryGb} GB, ${os}, Node ${node}, load before ${loadBefore}`
+  const about = `${cpu}, ${cores} cores, ${memoryGb} GB, ${os}, Node ${node}, load ${loadBefore} before, ${loadAfter} after`
   return [draw(HEAD), ...lines, '', about, ''].join('\n')
 }

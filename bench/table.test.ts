@@ -69,7 +69,7 @@ describe('the table of measures', () => {
       const line = TABLE.find((each) => each.id === id)!
       return [rowOf(line, { ...unmeasured('why'), value }), line]
     }
-    const on = { cpu: 'a cpu', cores: 2, memoryGb: 8, os: 'an os', node: 'v0', loadBefore: 0 }
+    const on = { cpu: 'a cpu', cores: 2, memoryGb: 8, os: 'an os', node: 'v0', loadBefore: 0, loadAfter: 0 }
     const rows = [row('sdk.frame.make', 10), row('sdk.frame.check', 30), row('memory.slope', null)]
     const text = drawTable(rows, on)
     const marks = text.split('\n').flatMap((each) => /^([✓✗–]) +(\S+)/.exec(each)?.slice(1, 3).join(' ') ?? [])
@@ -83,7 +83,7 @@ describe('pnpm bench --json', () => {
     const { code, out } = await bench('--json', 'memory', 'sdk.sign', '--pairs', '2')
     expect(code).toBe(0)
     const { machine, rows } = JSON.parse(out) as { machine: object; rows: Row[] }
-    expect(Object.keys(machine)).toEqual(['cpu', 'cores', 'memoryGb', 'os', 'node', 'loadBefore'])
+    expect(Object.keys(machine)).toEqual(['cpu', 'cores', 'memoryGb', 'os', 'node', 'loadBefore', 'loadAfter'])
     expect(rows.map(({ id }) => id)).toEqual(['sdk.sign.vs_primitive', 'memory.slope'])
     const [sign, slope] = rows
     expect(sign).toMatchObject({ unit: 'ratio', goal: 0.9, better: 'higher', n: 2 })
