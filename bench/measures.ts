@@ -33,13 +33,6 @@ const primitives = () => import('./primitives.ts')
 const packet = () => import('./packet.ts')
 const stream = () => import('./stream.ts')
 
-/** The page's own measurements: they need a browser, which not every machine has. */
-async function browser(options: Options): Promise<Findings> {
-  const file: string = new URL('./browser.ts', import.meta.url).href
-  const measurements = (await import(file)) as { browser(options: Options): Promise<Findings> }
-  return measurements.browser(options)
-}
-
 /** Rows whose subject or whose measurement is not built yet, by the first word of their ids. */
 export const NOT_YET: Readonly<Record<string, string>> = {
   log: 'comes with the log across machines; packages/router/bench/log.ts measures the embedded one',
@@ -59,7 +52,8 @@ export const MEASURES: readonly Measure[] = [
   single('sdk.stream.bytes_per_token', async () => (await stream()).bytesPerToken()),
   {
     ids: ['sdk.bundle.verifier', 'sdk.bundle.all', 'sdk.browser.verify', 'sdk.browser.verify_cold'],
-    run: browser,
+    // Loads a browser driver, which not every machine has.
+    run: async (options) => (await import('./browser.ts')).browser(options),
   },
   {
     ids: ['path.first_token.added', 'path.tokens.vs_direct'],
