@@ -178,7 +178,6 @@ export function createLoop(desk: Desk, { maxRunning, ready, leave }: LoopOptions
     },
     async closeInterrupted() {
       for (const entry of await desk.attempts.running()) {
-        if (runs.has(toHex(entry.packetId))) continue
         const closed = await abort(desk, entry)
         repeat(desk, closed).catch((error: unknown) => desk.log(`CLOSE ${toHex(entry.packetId)}: ${reasonOf(error)}`))
       }

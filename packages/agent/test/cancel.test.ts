@@ -95,6 +95,16 @@ describe('a CANCEL', () => {
     expect(ran()).toBe(1)
   })
 
+  it('of somebody else, for what does not run any more, is not even remembered', async () => {
+    const started = await startedAgent(HELLO)
+    const { router, attempts } = started
+    const request = await router.ask('hi', { chat: { responseSchema: '{}' } })
+    await router.settled(await router.deliver(request))
+    await router.cancel(request, await router.client('mallory'))
+    await logged(started, 'NOT_PERMITTED')
+    expect(await attempts.tombstone(request.id)).toBeUndefined()
+  })
+
   it('of what is finished changes nothing', async () => {
     const { router, attempts } = await startedAgent(HELLO)
     const request = await router.ask('hi')

@@ -78,6 +78,8 @@ export interface DeliverTwist {
   readonly delivery?: (delivery: Delivery) => Delivery
   readonly packet?: (packet: Packet) => Packet
   readonly leaseMs?: number
+  /** Logs the attempt before the request. */
+  readonly attemptFirst?: boolean
 }
 
 export interface ReadAnswer {
@@ -259,26 +261,31 @@ export async function loggingRouter(clock: Clock) {
     const { core } = sealed
     const partition = packetPartition(core.sender, core.correlationId)
     const agent = core.recipients[0] as Uint8Array
-    const requestReceipt = await log.append(
-      requestLeaf({
-        kind: 'request',
-        subject: sealed.id,
-        partition,
-        commitment: core.contentCommitment,
-        addendum: senderOf(sealed, by.head),
-      }),
-    )
+    const logRequest = () =>
+      log.append(
+        requestLeaf({
+          kind: 'request',
+          subject: sealed.id,
+          partition,
+          commitment: core.contentCommitment,
+          addendum: senderOf(sealed, by.head),
+        }),
+      )
     const acceptByMs = twist.acceptByMs ?? clock.now() + 5_000
-    const attemptReceipt = await log.append(
-      attemptLeaf({
-        kind: 'attempt',
-        subject: sealed.id,
-        partition,
-        attempt,
-        commitment: core.tableDigest,
-        addendum: { recipients: [], decision: { tableVersion: 1n, rule: 'all', agent, acceptByMs } },
-      }),
-    )
+    const logAttempt = () =>
+      log.append(
+        attemptLeaf({
+          kind: 'attempt',
+          subject: sealed.id,
+          partition,
+          attempt,
+          commitment: core.tableDigest,
+          addendum: { recipients: [], decision: { tableVersion: 1n, rule: 'all', agent, acceptByMs } },
+        }),
+      )
+    const early = twist.attemptFirst ? await logAttempt() : undefined
+    const requestReceipt = await logRequest()
+    const attemptReceipt = early ?? (await logAttempt())
     const senderKeys = encode(KeyChain, { events: by.chain })
     const delivery = twistDelivery({ requestReceipt, attemptReceipt, senderKeys })
     const packet = twistPacket({ ...decode(Packet, sealed.bytes), delivery: encode(Delivery, delivery) })

@@ -1,6 +1,10 @@
 // Sends back what it gets, with the name of the end that should have it: a real channel for the contract of links.
-process.on('message', ({ to, message }: { to: string; message: unknown }) => {
-  if (to === 'end') process.disconnect()
-  else process.send?.({ at: to, message })
+let flushed: Promise<unknown> = Promise.resolve()
+process.on('message', async ({ to, message }: { to: string; message: unknown }) => {
+  if (to === 'end') {
+    // What it still holds would be lost with its own channel.
+    await flushed
+    process.disconnect()
+  } else flushed = new Promise((resolve) => process.send?.({ at: to, message }, undefined, undefined, resolve))
 })
 process.send?.('ready')

@@ -108,6 +108,7 @@ const DELIVERIES: readonly [
       }),
     },
   ],
+  ['whose attempt is older than its request', 'LEAF_MISMATCH', { attemptFirst: true }],
   ['whose attempt has no decision', 'LEAF_MISMATCH', { attemptLeaf: ({ addendum: _, ...leaf }) => leaf }],
   ['whose time to accept is over', 'ATTEMPT_LATE', { acceptByMs: Date.now() - 60_000 }],
   ['whose sender’s keys are absent', 'KEY_UNKNOWN', { delivery: (d) => ({ ...d, senderKeys: new Uint8Array([1]) }) }],
@@ -147,6 +148,7 @@ describe('a packet is refused by a signed NACK, and nothing runs,', () => {
   it.each(DELIVERIES)('%s: %s', async (_, code, twist) => {
     const started = await startedAgent(HELLO)
     const { router, ran, attempts } = started
+    attempts.begin = () => Promise.reject(new Error('an attempt was recorded that was not proven'))
     const request = await router.ask('hi')
     await router.deliver(request, typeof twist === 'function' ? await twist(started) : twist)
     expect(await router.refusal(request)).toBe(code)
@@ -274,6 +276,41 @@ describe('a packet is refused by a signed NACK, and nothing runs,', () => {
     expect(await router.refusal(request)).toBe('ATTEMPT_LATE')
     expect(router.repliesTo(request, 'ACK')).toEqual([])
     expect(ran()).toBe(0)
+  })
+})
+
+describe('no NACK is signed', () => {
+  it('for an attempt whose stream has opened, whatever its CLOSE meets', async () => {
+    const { router } = await startedAgent(HELLO)
+    router.control.refuse = ({ kind }) => (kind === 'STREAM_CLOSE' ? 'REPLAYED' : undefined)
+    const request = await router.ask('hi')
+    expect(await router.settled(await router.deliver(request))).toBe('returned')
+    expect(router.repliesTo(request, 'NACK')).toEqual([])
+    expect(router.sent().some((each) => each.type === 'log' && each.line.startsWith('NACK'))).toBe(false)
+  })
+
+  it('when the table has another word on the attempt by then', async () => {
+    const { router, attempts } = await startedAgent(HELLO)
+    attempts.refuse = async () => 'taken'
+    const request = await router.ask('hi', { chat: { responseSchema: '{}' } })
+    expect(await router.settled(await router.deliver(request))).toBe('returned')
+    expect(router.repliesTo(request, 'NACK')).toEqual([])
+  })
+
+  it('because the link went away: the attempt is interrupted', async () => {
+    const { router, agent, attempts } = await startedAgent(HELLO)
+    const { begin } = attempts
+    attempts.begin = async (start) => {
+      const outcome = await begin.call(attempts, start)
+      router.wire.end()
+      await agent.ended
+      return outcome
+    }
+    const request = await router.ask('hi')
+    await router.deliver(request)
+    await agent.ended
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(await attempts.find(request.id)).toMatchObject({ state: 'running' })
   })
 })
 
