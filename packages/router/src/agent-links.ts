@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { equalBytes, toHex } from '@mystranet/sdk/bytes'
+
 import type { AgentMessage } from '@mystranet/schemas/link'
+import { equalBytes, toHex } from '@mystranet/sdk/bytes'
 import type { AgentChannel, AgentLinks, AgentSender, AgentState } from './ports.ts'
 
 interface Session {

@@ -5,7 +5,7 @@
  */
 import { type Context, Hono } from 'hono'
 import { cors } from 'hono/cors'
-import { refusalOf, RouterError } from './errors.ts'
+import { RouterError, refusalOf } from './errors.ts'
 import { type AnswerRoutesDeps, answerRoutes } from './http/answers.ts'
 import { type HealthDeps, healthRoutes } from './http/health.ts'
 import { type LogRoutesDeps, logRoutes } from './http/log.ts'
@@ -30,7 +30,10 @@ export function createApp(deps: AppDeps): Hono {
   app.use(async (c, next) => {
     await next()
     const { path } = c.req
-    metrics.count('weave_http_requests_total', { route: KNOWN.find((each) => path.startsWith(each)) ?? 'other', status: String(c.res.status) })
+    metrics.count('weave_http_requests_total', {
+      route: KNOWN.find((each) => path.startsWith(each)) ?? 'other',
+      status: String(c.res.status),
+    })
   })
   if (corsOrigins.length > 0) {
     app.use('/v1/*', cors({ origin: [...corsOrigins], allowHeaders: ['authorization', 'content-type'], maxAge: 600 }))

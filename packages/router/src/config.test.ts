@@ -18,11 +18,19 @@ describe('readConfig()', () => {
   })
 
   it('lists all faults at once', () => {
-    const env = { WEAVE_PORT: '70000', WEAVE_LEASE_MS: '1.5', WEAVE_LOG_LEVEL: 'loud', WEAVE_CORS_ORIGINS: 'https://a.example/x' }
+    const env = {
+      WEAVE_PORT: '70000',
+      WEAVE_LEASE_MS: '1.5',
+      WEAVE_LOG_LEVEL: 'loud',
+      WEAVE_CORS_ORIGINS: 'https://a.example/x',
+    }
     const names = Object.keys(env)
     expect(() => readConfig(env, { queueLimit: -1 })).toThrow(
       expect.objectContaining({
-        faults: expect.arrayContaining([...names.map((name) => expect.stringContaining(name)), expect.stringContaining('queueLimit')]),
+        faults: expect.arrayContaining([
+          ...names.map((name) => expect.stringContaining(name)),
+          expect.stringContaining('queueLimit'),
+        ]),
       }),
     )
   })

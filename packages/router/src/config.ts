@@ -24,15 +24,33 @@ const row = (env: string, fallback: number, least: number, most: number, about: 
 /** Every number that can be set, with its unit in its name. */
 export const NUMBER_SETTINGS = {
   port: row('WEAVE_PORT', 8470, 0, 65_535, 'TCP port of the HTTP interface; 0 takes a free one.'),
-  commitDeadlineMs: row('WEAVE_COMMIT_DEADLINE_MS', 2_000, 50, 60_000, 'Wait for a witness quorum; then LOG_UNCONFIRMED.'),
+  commitDeadlineMs: row(
+    'WEAVE_COMMIT_DEADLINE_MS',
+    2_000,
+    50,
+    60_000,
+    'Wait for a witness quorum; then LOG_UNCONFIRMED.',
+  ),
   acceptMs: row('WEAVE_ACCEPT_MS', 20_000, 500, 600_000, 'Time an agent has to accept an attempt while another could.'),
   leaseMs: row('WEAVE_LEASE_MS', 15_000, 500, 600_000, 'A delivery without progress for so long is made again.'),
   maxDeliver: row('WEAVE_MAX_DELIVER', 5, 1, 100, 'Deliveries of one packet that no agent accepted; then it is dead.'),
-  backOffMs: row('WEAVE_BACK_OFF_MS', 250, 1, 60_000, 'First pause before a redelivery; doubles, with jitter, to 60 times.'),
+  backOffMs: row(
+    'WEAVE_BACK_OFF_MS',
+    250,
+    1,
+    60_000,
+    'First pause before a redelivery; doubles, with jitter, to 60 times.',
+  ),
   queueLimit: row('WEAVE_QUEUE_LIMIT', 1_000, 1, 1_000_000, 'Packets that may wait for one agent.'),
   abandonMs: row('WEAVE_ABANDON_MS', 30_000, 100, 600_000, 'An answer whose reader left is stopped after so long.'),
   heartbeatMs: row('WEAVE_HEARTBEAT_MS', 5_000, 50, 10_000, 'Pause between the heartbeats of an answer.'),
-  answerKeepMs: row('WEAVE_ANSWER_KEEP_MS', 3_600_000, 1_000, 604_800_000, 'How long a finished answer can be fetched.'),
+  answerKeepMs: row(
+    'WEAVE_ANSWER_KEEP_MS',
+    3_600_000,
+    1_000,
+    604_800_000,
+    'How long a finished answer can be fetched.',
+  ),
   canaryMs: row('WEAVE_CANARY_MS', 60_000, 1_000, 3_600_000, 'Greatest age of an agent’s canary for /readyz.'),
   senderPerMinute: row('WEAVE_SENDER_PER_MINUTE', 600, 1, 1_000_000, 'Packets a minute from one sender.'),
   senderBurst: row('WEAVE_SENDER_BURST', 120, 1, 1_000_000, 'Packets at once from one sender.'),
@@ -87,7 +105,8 @@ export function readConfig(
   }
   const corsOrigins = options.corsOrigins ?? (env['WEAVE_CORS_ORIGINS'] ?? '').split(',').filter((each) => each !== '')
   for (const origin of corsOrigins) {
-    if (!isOrigin(origin)) faults.push(`WEAVE_CORS_ORIGINS has ${JSON.stringify(origin)}, wanted an origin such as https://a.example`)
+    if (!isOrigin(origin))
+      faults.push(`WEAVE_CORS_ORIGINS has ${JSON.stringify(origin)}, wanted an origin such as https://a.example`)
   }
   if (faults.length > 0) throw new ConfigError(faults)
   return Object.freeze({

@@ -1,7 +1,7 @@
 import { CODES, type Code } from '@mystranet/schemas/codes'
 import { PacketError } from '@mystranet/sdk/errors'
 import { describe, expect, it } from 'vitest'
-import { refusalOf, RouterError } from './errors.ts'
+import { RouterError, refusalOf } from './errors.ts'
 
 describe('RouterError', () => {
   it('becomes a problem document with its code, fate and remedy, and never its cause', async () => {
@@ -24,7 +24,11 @@ describe('RouterError', () => {
 
 describe('refusalOf()', () => {
   it('takes the SDK’s errors over and nothing else', () => {
-    expect(refusalOf(new PacketError('LOG_BUSY', 'busy', { retryAfterMs: 5 }), 'ab')).toMatchObject({ code: 'LOG_BUSY', packet: 'ab', retryAfterMs: 5 })
+    expect(refusalOf(new PacketError('LOG_BUSY', 'busy', { retryAfterMs: 5 }), 'ab')).toMatchObject({
+      code: 'LOG_BUSY',
+      packet: 'ab',
+      retryAfterMs: 5,
+    })
     expect(refusalOf(new RouterError('NO_ROUTE', 'x'), 'ab')).toMatchObject({ code: 'NO_ROUTE', packet: 'ab' })
     expect(refusalOf(new TypeError('x'))).toBeUndefined()
   })

@@ -55,7 +55,8 @@ export function createMetrics(): Metrics {
     observe(name, seconds) {
       const histogram = histograms.get(name) ?? { counts: BUCKETS.map(() => 0), sum: 0, count: 0 }
       histograms.set(name, histogram)
-      for (const [i, bound] of BUCKETS.entries()) if (seconds <= bound) histogram.counts[i] = (histogram.counts[i] as number) + 1
+      for (const [i, bound] of BUCKETS.entries())
+        if (seconds <= bound) histogram.counts[i] = (histogram.counts[i] as number) + 1
       histogram.sum += seconds
       histogram.count += 1
     },

@@ -17,13 +17,13 @@ import { createDesk, type NexusDeps } from './dispatch/desk.ts'
 import { createEndings } from './dispatch/end.ts'
 import { admitFetch } from './dispatch/fetch.ts'
 import { createFrames } from './dispatch/frames.ts'
-import { dueMs } from './dispatch/life.ts'
 import { createKeyring, type Keyring } from './dispatch/keyring.ts'
+import { dueMs } from './dispatch/life.ts'
 import { replayDead } from './dispatch/replay-dead.ts'
 import { createReplies } from './dispatch/reply.ts'
 import { createSubmission, type Submitted } from './dispatch/submit.ts'
 import { createTables, type Tables } from './dispatch/tables.ts'
-import { refusalOf, RouterError } from './errors.ts'
+import { RouterError, refusalOf } from './errors.ts'
 import type { AgentSender, AgentState, DeadLetter, StoredAnswerRecord } from './ports.ts'
 import { createRateLimit } from './rate.ts'
 
@@ -74,9 +74,12 @@ const PAGE_RECORDS = 64
 const PAGE_BYTES = 256 * 1024
 /** Records outlive what a sender may still submit by far. */
 const MIN_KEEP_MS = 3_600_000
+const RETRY_MS = 1_000
 
 export function createNexus(deps: NexusDeps): Nexus {
-  const desk = createDesk(deps)
+  /** When to look at each open request again. What changes is looked at in the next tick. */
+  const due = new Map<string, number>()
+  const desk = createDesk(deps, (id) => due.delete(id))
   const { config, links, metrics, trace } = desk
   const keyring = createKeyring(desk)
   const tables = createTables(desk)
@@ -111,7 +114,8 @@ export function createNexus(deps: NexusDeps): Nexus {
       work.then(
         (receipts) => from.reply({ type: 'done', id, receipts }),
         (error: unknown) => {
-          const refusal = refusalOf(error) ?? new RouterError('INTERNAL', 'The router failed; the fault has been reported')
+          const refusal =
+            refusalOf(error) ?? new RouterError('INTERNAL', 'The router failed; the fault has been reported')
           from.reply({ type: 'refused', id, code: refusal.code, message: refusal.message })
           metrics.count('weave_packets_total', { kind: stage, code: refusal.code })
           if (refusal.code === 'INTERNAL') trace.fault(stage, error, { agent: from.instance })
@@ -126,7 +130,8 @@ export function createNexus(deps: NexusDeps): Nexus {
     if (!equalBytes(value.network, desk.trust.network)) {
       throw new RouterError('NETWORK_MISMATCH', 'Cannot log the statement: it is of another network')
     }
-    if (toHex(value.agent) !== agent) throw new RouterError('NOT_PERMITTED', 'Cannot log the statement: it names another agent')
+    if (toHex(value.agent) !== agent)
+      throw new RouterError('NOT_PERMITTED', 'Cannot log the statement: it names another agent')
     await keyring.live(value.agent, key)
     const digest = documentDigest('model-statement', body)
     const partition = controlPartition('model-statement')
@@ -135,7 +140,10 @@ export function createNexus(deps: NexusDeps): Nexus {
     return [receipt as Uint8Array]
   }
   const enrolAgent = (from: AgentSender, events: readonly Uint8Array[]) =>
-    keyring.enrol(events, async (instance) => from.mayEnrol && (from.instance === undefined || from.instance === instance))
+    keyring.enrol(
+      events,
+      async (instance) => from.mayEnrol && (from.instance === undefined || from.instance === instance),
+    )
 
   const greet = async (agent: string) => {
     // Before anything is delivered again: what was cancelled must not begin.
@@ -157,7 +165,12 @@ export function createNexus(deps: NexusDeps): Nexus {
       case 'statement':
         return void answer(from, message.id, 'statement', statement(instance, message.document))
       case 'reply':
-        return void answer(from, message.id, 'reply', replies.take(message.packet).then((receipt) => [receipt]))
+        return void answer(
+          from,
+          message.id,
+          'reply',
+          replies.take(message.packet).then((receipt) => [receipt]),
+        )
       case 'frame':
         return void run('frame', frames.frame(instance, toHex(message.request), message.frame))
       case 'checkpoint':
@@ -223,8 +236,6 @@ export function createNexus(deps: NexusDeps): Nexus {
     }
   }
 
-  /** When to look at each open request again. */
-  const due = new Map<string, number>()
   const tend = async () => {
     await Promise.all(links.agents().map(({ instance }) => delivering.pump(instance)))
     await cancels.sweep()
@@ -235,6 +246,8 @@ export function createNexus(deps: NexusDeps): Nexus {
     for (const id of open) if ((due.get(id) ?? 0) <= nowMs) await run('attend', attend(id))
   }
   const attend = async (id: string) => {
+    // Should it fail, it is tried again in a second, not four times in it.
+    due.set(id, desk.nowMs() + RETRY_MS)
     const stored = await desk.packets.find(id)
     // What a reply needs is logged first; then what time asks for.
     if (stored?.record.replies.some(({ receipt }) => receipt === undefined)) {

@@ -32,9 +32,13 @@ export function createRateLimit(what: string, usual: Rate): RateLimit {
       const at = Math.max(due.get(name) ?? 0, nowMs)
       const waitMs = at + step - nowMs - burst * step
       if (waitMs > 1e-6) {
-        throw new RouterError('RATE_LIMITED', `Cannot take more from this ${what} now: wanted at most ${perMinute} a minute`, {
-          retryAfterMs: waitMs,
-        })
+        throw new RouterError(
+          'RATE_LIMITED',
+          `Cannot take more from this ${what} now: wanted at most ${perMinute} a minute`,
+          {
+            retryAfterMs: waitMs,
+          },
+        )
       }
       due.delete(name)
       due.set(name, at + step)

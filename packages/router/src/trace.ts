@@ -27,7 +27,18 @@ export interface Trace {
   fault(stage: string, error: unknown, fields?: TraceFields): void
 }
 
-const FIELDS: readonly (keyof TraceFields)[] = ['packet', 'attempt', 'agent', 'kind', 'code', 'status', 'route', 'ms', 'count', 'url']
+const FIELDS: readonly (keyof TraceFields)[] = [
+  'packet',
+  'attempt',
+  'agent',
+  'kind',
+  'code',
+  'status',
+  'route',
+  'ms',
+  'count',
+  'url',
+]
 
 /** @param destination Standard output unless given. */
 export function createTrace(level: LogLevel, destination?: DestinationStream): Trace {

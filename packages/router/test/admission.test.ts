@@ -44,17 +44,23 @@ describe('admission', () => {
   it('refuses a header of 4,001 bytes', async () => {
     const { request, refusal } = await setup()
     const packet = decode(Packet, (await request()).bytes)
-    expect(await refusal(encode(Packet, { ...packet, header: new Uint8Array(4_001) }))).toMatchObject({ code: 'HEADER_TOO_LARGE' })
+    expect(await refusal(encode(Packet, { ...packet, header: new Uint8Array(4_001) }))).toMatchObject({
+      code: 'HEADER_TOO_LARGE',
+    })
   })
 
   it('refuses an unknown version', async () => {
     const { withCore, refusal } = await setup()
-    expect(await refusal(await withCore({ version: 2, compatibleVersions: [2] }))).toMatchObject({ code: 'VERSION_UNKNOWN' })
+    expect(await refusal(await withCore({ version: 2, compatibleVersions: [2] }))).toMatchObject({
+      code: 'VERSION_UNKNOWN',
+    })
   })
 
   it('refuses a packet of another network', async () => {
     const { withCore, refusal } = await setup()
-    expect(await refusal(await withCore({ network: new Uint8Array(32).fill(9) }))).toMatchObject({ code: 'NETWORK_MISMATCH' })
+    expect(await refusal(await withCore({ network: new Uint8Array(32).fill(9) }))).toMatchObject({
+      code: 'NETWORK_MISMATCH',
+    })
   })
 
   it('refuses a wrong clock, on both sides', async () => {
@@ -67,15 +73,18 @@ describe('admission', () => {
 
   it('refuses an expired packet', async () => {
     const { world, request, refusal } = await setup()
-    const { bytes } = await request({ lifetimeMs: 5_000 })
+    const { bytes, id } = await request({ lifetimeMs: 5_000 })
     world.clock.nowMs += 5_000
     expect(await refusal(bytes)).toMatchObject({ status: 410, code: 'PACKET_EXPIRED' })
+    expect(await world.stores.packets.find(toHex(id))).toBeUndefined()
   })
 
   it('refuses a lifetime of more than ten minutes', async () => {
     const { world, withCore, refusal } = await setup()
     const { nowMs } = world.clock
-    expect(await refusal(await withCore({ createdMs: nowMs, expiresMs: nowMs + 600_001 }))).toMatchObject({ code: 'LIFETIME_TOO_LONG' })
+    expect(await refusal(await withCore({ createdMs: nowMs, expiresMs: nowMs + 600_001 }))).toMatchObject({
+      code: 'LIFETIME_TOO_LONG',
+    })
   })
 
   it('refuses a sender that is not enrolled, and logs nothing', async () => {
@@ -101,7 +110,9 @@ describe('admission', () => {
     })
     await world.nexus.enrol([encode(SignedKeyEvent, revocation)], async () => false)
     expect(await refusal((await request()).bytes)).toMatchObject({ status: 401, code: 'KEY_REVOKED' })
-    expect(toHex(keyEventDigest(revocation.body))).toBe(toHex((await world.nexus.keyring.find(instance))?.chain.head as Uint8Array))
+    expect(toHex(keyEventDigest(revocation.body))).toBe(
+      toHex((await world.nexus.keyring.find(instance))?.chain.head as Uint8Array),
+    )
   })
 
   it('refuses an expired key', async () => {
@@ -158,13 +169,20 @@ describe('admission', () => {
     for (const epoch of [11n, 12n]) {
       expect((await sender.post((await request({ place: { epoch, seq: 1n } })).bytes)).status).toBe(202)
     }
-    expect(await refusal((await request({ place: { epoch: 10n, seq: 1n } })).bytes)).toMatchObject({ code: 'EPOCH_STALE' })
+    expect(await refusal((await request({ place: { epoch: 10n, seq: 1n } })).bytes)).toMatchObject({
+      code: 'EPOCH_STALE',
+    })
   })
 
   it('refuses a tag without a rule, a rule that denies, and a table that it does not know', async () => {
     const { world, agentParty, request, refusal } = await setup()
-    expect(await refusal((await request({ target: { tag: 'other' } })).bytes)).toMatchObject({ status: 404, code: 'NO_ROUTE' })
-    expect(await refusal((await request({ tableDigest: new Uint8Array(32) })).bytes)).toMatchObject({ code: 'TABLE_STALE' })
+    expect(await refusal((await request({ target: { tag: 'other' } })).bytes)).toMatchObject({
+      status: 404,
+      code: 'NO_ROUTE',
+    })
+    expect(await refusal((await request({ tableDigest: new Uint8Array(32) })).bytes)).toMatchObject({
+      code: 'TABLE_STALE',
+    })
     await world.publish([ruleFor('misty.weave', [agentParty], { deny: true })])
     expect(await refusal((await request()).bytes)).toMatchObject({ status: 403, code: 'NOT_PERMITTED' })
   })
@@ -248,7 +266,11 @@ describe('bytes from outside', () => {
       fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), async (bytes) => {
         agent.say({ type: 'frame', request: bytes, frame: bytes })
         agent.say({ type: 'checkpoint', request: bytes, document: bytes })
-        for (const message of [{ type: 'reply', packet: bytes }, { type: 'statement', document: bytes }, { type: 'keys', events: [bytes] }]) {
+        for (const message of [
+          { type: 'reply', packet: bytes },
+          { type: 'statement', document: bytes },
+          { type: 'keys', events: [bytes] },
+        ]) {
           await expect(agent.ask(message)).rejects.not.toMatchObject({ code: 'INTERNAL' })
         }
       }),

@@ -1,7 +1,16 @@
 // Replies of agents, frames, and who may read them; tables, invitations, readiness, and what is written down.
 
 import { OUTCOMES } from '@mystranet/schemas/kinds'
-import { decode, encode, Frame, KeyEvents, Receipts, Routes, SignedKeyEvent, StreamCheckpoint } from '@mystranet/schemas/messages'
+import {
+  decode,
+  encode,
+  Frame,
+  KeyEvents,
+  Receipts,
+  Routes,
+  SignedKeyEvent,
+  StreamCheckpoint,
+} from '@mystranet/schemas/messages'
 import { toHex } from '@mystranet/sdk/bytes'
 import { signDocument } from '@mystranet/sdk/envelope'
 import { replyCore, signBodiless } from '@mystranet/sdk/packet'
@@ -38,9 +47,16 @@ async function setup(config = {}) {
     if (!response.ok) throw new Error(await response.text())
     return request
   }
-  const attemptState = async (id: Uint8Array) => (await world.stores.packets.find(toHex(id)))?.record.attempts.at(-1)?.state
+  const attemptState = async (id: Uint8Array) =>
+    (await world.stores.packets.find(toHex(id)))?.record.attempts.at(-1)?.state
   /** An ACK by anybody. */
-  const ack = async (party: Party, agent: ScriptedAgent, request: Awaited<ReturnType<typeof submit>>, attempt: number, over = {}) => {
+  const ack = async (
+    party: Party,
+    agent: ScriptedAgent,
+    request: Awaited<ReturnType<typeof submit>>,
+    attempt: number,
+    over = {},
+  ) => {
     const from = { sender: party.instance, senderKey: party.identity.packet.publicKey }
     const draft = { request, ...from, place: agent.sequence.next(), nowMs: world.clock.nowMs }
     const core = { ...replyCore('ACK', draft), attempt, code: OUTCOMES.ACCEPTED, ...over }
@@ -58,7 +74,9 @@ describe('a reply', () => {
     const other = attachAgent(world, agents[1], 'silent')
     const request = await submit()
     const before = world.state.disk.entries.length
-    await expect(other.ask({ type: 'reply', packet: await ack(agents[1], other, request, 1) })).rejects.toEqual(refusedWith('NOT_A_CANDIDATE'))
+    await expect(other.ask({ type: 'reply', packet: await ack(agents[1], other, request, 1) })).rejects.toEqual(
+      refusedWith('NOT_A_CANDIDATE'),
+    )
     expect(world.state.disk.entries).toHaveLength(before)
     await world.close()
   })
@@ -86,7 +104,9 @@ describe('a reply', () => {
     const packet = await ack(agents[0], agent, request, 1)
     const [first] = await agent.ask({ type: 'reply', packet })
     expect(await agent.ask({ type: 'reply', packet })).toEqual([first])
-    await expect(agent.ask({ type: 'reply', packet: await ack(agents[0], agent, request, 1) })).rejects.toEqual(refusedWith('REPLAYED'))
+    await expect(agent.ask({ type: 'reply', packet: await ack(agents[0], agent, request, 1) })).rejects.toEqual(
+      refusedWith('REPLAYED'),
+    )
     expect(world.state.disk.entries.filter(({ leaf }) => parseLeaf(leaf).kind === 'ack')).toHaveLength(1)
     await world.close()
   })
@@ -121,10 +141,13 @@ describe('frames', () => {
     say(agent, frameOf(open, 0))
     say(agent, new Uint8Array(70_000))
     await world.nexus.idle()
-    const frames = (await world.stores.answers.read(toHex(request.id), 0, 100, 1e6)).filter(({ type }) => type === 'frame')
+    const frames = (await world.stores.answers.read(toHex(request.id), 0, 100, 1e6)).filter(
+      ({ type }) => type === 'frame',
+    )
     expect(frames.map(({ frame }) => frame)).toEqual([0])
     const metrics = world.metrics.render([])
-    for (const reason of ['stream', 'order', 'size']) expect(metrics).toContain(`weave_frames_dropped_total{reason="${reason}"}`)
+    for (const reason of ['stream', 'order', 'size'])
+      expect(metrics).toContain(`weave_frames_dropped_total{reason="${reason}"}`)
     await world.close()
   })
 
@@ -138,9 +161,15 @@ describe('frames', () => {
     const streamId = record?.replies.find(({ kind }) => kind === 'STREAM_OPEN')?.draft.subject as Uint8Array
     const body = encode(StreamCheckpoint, { network, streamId, size: 1, root: new Uint8Array(32), createdMs: 1 })
     for (const signer of [agents[1].identity.packet, agents[0].identity.packet]) {
-      agent.say({ type: 'checkpoint', request: request.id, document: await signDocument('stream-checkpoint', body, signer) })
+      agent.say({
+        type: 'checkpoint',
+        request: request.id,
+        document: await signDocument('stream-checkpoint', body, signer),
+      })
       await world.nexus.idle()
-      const kept = (await world.stores.answers.read(toHex(request.id), 0, 100, 1e6)).filter(({ type }) => type === 'checkpoint')
+      const kept = (await world.stores.answers.read(toHex(request.id), 0, 100, 1e6)).filter(
+        ({ type }) => type === 'checkpoint',
+      )
       expect(kept).toHaveLength(signer === agents[0].identity.packet ? 1 : 0)
     }
     await world.close()
@@ -158,11 +187,22 @@ describe('fetching an answer', () => {
     const first = await sender.open(id, { nonce })
     await first.body?.cancel()
     expect(await problemOf(await sender.open(id, { nonce }))).toMatchObject({ code: 'REPLAYED' })
-    expect(await problemOf(await sender.open(id, { createdMs: world.clock.nowMs - 120_001 }))).toMatchObject({ code: 'CLOCK_SKEWED' })
-    expect(await problemOf(await sender.open(id, { packetId: new Uint8Array(32) }))).toMatchObject({ code: 'NOT_PERMITTED' })
-    expect(await problemOf(await sender.open(id, { audience: 'log.test/other' }))).toMatchObject({ code: 'NOT_PERMITTED' })
-    expect(await problemOf(await sender.open(id, { network: new Uint8Array(32) }))).toMatchObject({ code: 'NETWORK_MISMATCH' })
-    expect(await problemOf(await sender.open(new Uint8Array(32)))).toMatchObject({ status: 404, code: 'ANSWER_UNKNOWN' })
+    expect(await problemOf(await sender.open(id, { createdMs: world.clock.nowMs - 120_001 }))).toMatchObject({
+      code: 'CLOCK_SKEWED',
+    })
+    expect(await problemOf(await sender.open(id, { packetId: new Uint8Array(32) }))).toMatchObject({
+      code: 'NOT_PERMITTED',
+    })
+    expect(await problemOf(await sender.open(id, { audience: 'log.test/other' }))).toMatchObject({
+      code: 'NOT_PERMITTED',
+    })
+    expect(await problemOf(await sender.open(id, { network: new Uint8Array(32) }))).toMatchObject({
+      code: 'NETWORK_MISMATCH',
+    })
+    expect(await problemOf(await sender.open(new Uint8Array(32)))).toMatchObject({
+      status: 404,
+      code: 'ANSWER_UNKNOWN',
+    })
     const bare = await world.app.request(`/v1/packets/${toHex(id)}/answer`)
     expect(await problemOf(bare)).toMatchObject({ code: 'SIGNATURE_INVALID' })
     await world.close()
@@ -200,8 +240,12 @@ describe('a routing table', () => {
     const current = (await world.nexus.tables.known())[0]
     const at = { network, rules, notBeforeMs: 1, expiresMs: world.clock.nowMs + 1e6, createdMs: 1 }
     const next = { ...at, version: 2n, previous: current?.digest }
-    await expect(world.nexus.publishTable(await signRoutingTable(next, nexusSigner))).rejects.toEqual(refusedWith('TABLE_INVALID'))
-    await expect(world.publish(rules, { version: 1n, previous: undefined, createdMs: 5 })).rejects.toEqual(refusedWith('TABLE_ROLLED_BACK'))
+    await expect(world.nexus.publishTable(await signRoutingTable(next, nexusSigner))).rejects.toEqual(
+      refusedWith('TABLE_INVALID'),
+    )
+    await expect(world.publish(rules, { version: 1n, previous: undefined, createdMs: 5 })).rejects.toEqual(
+      refusedWith('TABLE_ROLLED_BACK'),
+    )
     await expect(world.publish(rules, { version: 3n })).rejects.toEqual(refusedWith('TABLE_INVALID'))
     await expect(world.publish(rules, { previous: new Uint8Array(32) })).rejects.toEqual(refusedWith('TABLE_INVALID'))
     await expect(world.publish(rules, { expiresMs: world.clock.nowMs })).rejects.toEqual(refusedWith('TABLE_STALE'))
@@ -215,7 +259,10 @@ describe('a routing table', () => {
     const { createTables } = await import('../src/dispatch/tables.ts')
     const { createDesk } = await import('../src/dispatch/desk.ts')
     const { world } = await setup()
-    const desk = createDesk({ trust: { ...trust, tableSigners: [nexusSigner.publicKey] }, ownKeys: [nexusSigner.publicKey] } as never)
+    const desk = createDesk({
+      trust: { ...trust, tableSigners: [nexusSigner.publicKey] },
+      ownKeys: [nexusSigner.publicKey],
+    } as never)
     const table = { network, version: 1n, rules: [], notBeforeMs: 1, expiresMs: 2, createdMs: 1 }
     const signed = await signRoutingTable(table, nexusSigner)
     await expect(createTables(desk).publish(signed)).rejects.toThrow(/a key that the router holds/)
@@ -278,9 +325,17 @@ describe('what is written down', () => {
     await sender.post(new TextEncoder().encode('plaintext-secret'))
     const lines = world.state.lines.join('')
     expect(lines).toContain(toHex(request.id))
-    const stages = world.state.lines.map((line) => JSON.parse(line) as { stage: string; packet?: string }).filter(({ packet }) => packet === toHex(request.id))
-    expect(stages.map(({ stage }) => stage)).toEqual(expect.arrayContaining(['submit', 'route', 'commit', 'release', 'deliver', 'finish']))
-    for (const secret of ['plaintext-secret', toHex(agents[0].kem.privateKey), Buffer.from(request.bytes).toString('base64').slice(20, 60)]) {
+    const stages = world.state.lines
+      .map((line) => JSON.parse(line) as { stage: string; packet?: string })
+      .filter(({ packet }) => packet === toHex(request.id))
+    expect(stages.map(({ stage }) => stage)).toEqual(
+      expect.arrayContaining(['submit', 'route', 'commit', 'release', 'deliver', 'finish']),
+    )
+    for (const secret of [
+      'plaintext-secret',
+      toHex(agents[0].kem.privateKey),
+      Buffer.from(request.bytes).toString('base64').slice(20, 60),
+    ]) {
       expect(lines).not.toContain(secret)
     }
     await world.close()

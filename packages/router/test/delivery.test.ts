@@ -6,7 +6,17 @@ import { toHex } from '@mystranet/sdk/bytes'
 import { parsePacket, verifyDocument } from '@mystranet/sdk/envelope'
 import { parseLeaf } from '@mystranet/sdk/proof/leaf'
 import { describe, expect, it } from 'vitest'
-import { attachAgent, nexusSigner, openWorld, partyOf, problemOf, recordsOf, ruleFor, senderOf, worldState } from './router-world.ts'
+import {
+  attachAgent,
+  nexusSigner,
+  openWorld,
+  partyOf,
+  problemOf,
+  recordsOf,
+  ruleFor,
+  senderOf,
+  worldState,
+} from './router-world.ts'
 
 async function setup(config = {}, count = 1, state = worldState()) {
   const world = await openWorld(state, config)

@@ -78,7 +78,9 @@ async function run(fault: Fault | undefined) {
   await world.nexus.idle()
   const again = await sender.post(request.bytes)
   receipts.push(new Uint8Array(await again.arrayBuffer()))
-  const leaves = world.state.disk.entries.map(({ leaf }) => parseLeaf(leaf)).filter(({ subject }) => toHex(subject) === id)
+  const leaves = world.state.disk.entries
+    .map(({ leaf }) => parseLeaf(leaf))
+    .filter(({ subject }) => toHex(subject) === id)
   const record = (await stores.packets.find(id))?.record
   await world.close()
   return { writes: state.writes, receipts, leaves, record, agent, answered: again.status }
@@ -112,8 +114,14 @@ describe('a submission whose writes fail', async () => {
         const context = `${writes[at]} (${at}): ${record?.state} ${record?.attempts.map(({ state }) => state)}`
         // The scripted agent does not send a refused reply again, so an attempt may stay open; nothing is lost or doubled.
         expect(['finished', 'released'], context).toContain(record?.state)
-        expect(leaves.filter(({ kind }) => kind === 'request'), context).toHaveLength(1)
-        expect(leaves.filter(({ kind }) => kind === 'attempt'), context).toHaveLength(record?.attempts.length ?? 0)
+        expect(
+          leaves.filter(({ kind }) => kind === 'request'),
+          context,
+        ).toHaveLength(1)
+        expect(
+          leaves.filter(({ kind }) => kind === 'attempt'),
+          context,
+        ).toHaveLength(record?.attempts.length ?? 0)
       }
     })
   }

@@ -8,7 +8,18 @@ import { toHex } from '@mystranet/sdk/bytes'
 import { signRoutingTable } from '@mystranet/sdk/proof/routing-table'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openRouter } from '../src/entry/node.ts'
-import { attachAgent, logSigner, network, nexusSigner, partyOf, ruleFor, tableSigner, trust, type World, witnessSigner } from './router-world.ts'
+import {
+  attachAgent,
+  logSigner,
+  network,
+  nexusSigner,
+  partyOf,
+  ruleFor,
+  tableSigner,
+  trust,
+  type World,
+  witnessSigner,
+} from './router-world.ts'
 
 describe('the router on Node', () => {
   let stateDir: string
@@ -71,6 +82,8 @@ describe('the router on Node', () => {
 
   it('refuses to start with a witness that the trust file does not name', async () => {
     const keys = { log: logSigner, witness: tableSigner, nexus: nexusSigner }
-    await expect(openRouter({ stateDir, trust, keys, config: { logLevel: 'silent' }, env: {} })).rejects.toThrow(/does not name its witness/)
+    await expect(openRouter({ stateDir, trust, keys, config: { logLevel: 'silent' }, env: {} })).rejects.toThrow(
+      /does not name its witness/,
+    )
   })
 })

@@ -3,13 +3,29 @@
 import { CODES, type Code } from '@mystranet/schemas/codes'
 import { OUTCOMES } from '@mystranet/schemas/kinds'
 import type { AgentMessage, RouterMessage } from '@mystranet/schemas/link'
-import { AnswerContent, AnswerFetch, decode, Delivery, encode, KeyEvents, type Rule, SignedKeyEvent } from '@mystranet/schemas/messages'
-import { toBase64, toHex, utf8 } from '@mystranet/sdk/bytes'
-import { createRecordParser, networkId, parsePacket, signDocument, type AnswerRecord } from '@mystranet/sdk/envelope'
-import { kemFor, type KemKeyPair } from '@mystranet/sdk/keys/kem'
-import { keyEventDigest, signPrekey } from '@mystranet/sdk/keys/event'
+import {
+  AnswerContent,
+  AnswerFetch,
+  Delivery,
+  decode,
+  encode,
+  KeyEvents,
+  type Rule,
+  SignedKeyEvent,
+} from '@mystranet/schemas/messages'
+import { concat, toBase64, toHex, utf8 } from '@mystranet/sdk/bytes'
+import {
+  type AnswerRecord,
+  createRecordParser,
+  kemKeyId,
+  networkId,
+  parsePacket,
+  signDocument,
+} from '@mystranet/sdk/envelope'
 import { enrolmentEvents } from '@mystranet/sdk/keys/enrolment'
+import { keyEventDigest, signPrekey } from '@mystranet/sdk/keys/event'
 import { type Identity, openIdentity } from '@mystranet/sdk/keys/identity'
+import { type KemKeyPair, kemFor } from '@mystranet/sdk/keys/kem'
 import {
   buildRequest,
   cancelCore,
@@ -18,9 +34,9 @@ import {
   openRequest,
   type RequestDraft,
   replyCore,
+  type SealedRequest,
   seal,
   sealClose,
-  type SealedRequest,
   sealOpen,
   signBodiless,
 } from '@mystranet/sdk/packet'
@@ -29,10 +45,16 @@ import { verifyReceipt } from '@mystranet/sdk/proof/receipt'
 import { type RoutingTable, signRoutingTable } from '@mystranet/sdk/proof/routing-table'
 import { encodeTrustFile, parseTrustFile, type TrustFile } from '@mystranet/sdk/proof/trust-file'
 import { closeContentOf, createFrameWriter } from '@mystranet/sdk/stream'
-import { kemKeyId } from '@mystranet/sdk/envelope'
 import { testSigner } from '../../sdk/test/note-keys.ts'
-import { memoryCheckpoints, memoryIndex, memoryTiles, memoryWal, memoryWitnessStore, walDisk } from '../src/adapters/memory-log.ts'
 import { memoryStores } from '../src/adapters/memory/stores.ts'
+import {
+  memoryCheckpoints,
+  memoryIndex,
+  memoryTiles,
+  memoryWal,
+  memoryWitnessStore,
+  walDisk,
+} from '../src/adapters/memory-log.ts'
 import type { DispatchStores } from '../src/adapters/sqlite/stores.ts'
 import { createAgentLinks } from '../src/agent-links.ts'
 import { createApp } from '../src/app.ts'
@@ -71,7 +93,9 @@ export const network = networkId(logSigner.keyName, logSigner.publicKey)
 
 /** An identity from one byte. */
 export const identityOf = (seed: number): Promise<Identity> =>
-  openIdentity((['root', 'operational', 'packet'] as const).map((kind, i) => ({ kind, bytes: new Uint8Array(32).fill(seed + i) })))
+  openIdentity(
+    (['root', 'operational', 'packet'] as const).map((kind, i) => ({ kind, bytes: new Uint8Array(32).fill(seed + i) })),
+  )
 
 export interface Party {
   readonly identity: Identity
@@ -194,7 +218,21 @@ export async function openWorld(state: WorldState = worldState(), overrides: Par
     }
     throw new Error('it never held')
   }
-  return { state, config, nexus, app, links, log, clock, metrics, stores, enrol, publish, until, close: () => log.close() }
+  return {
+    state,
+    config,
+    nexus,
+    app,
+    links,
+    log,
+    clock,
+    metrics,
+    stores,
+    enrol,
+    publish,
+    until,
+    close: () => log.close(),
+  }
 }
 
 export type World = Awaited<ReturnType<typeof openWorld>>
@@ -236,10 +274,20 @@ export function senderOf(world: World, party: Party) {
   }
   const post = (bytes: Uint8Array) => world.app.request('/v1/packets', { method: 'POST', body: bytes.slice() })
   const cancel = async (sealed: { id: Uint8Array; core: SealedRequest['core'] }) =>
-    signBodiless(cancelCore({ request: sealed, ...from, place: sequence.next(), nowMs: world.clock.nowMs }), identity.packet)
+    signBodiless(
+      cancelCore({ request: sealed, ...from, place: sequence.next(), nowMs: world.clock.nowMs }),
+      identity.packet,
+    )
   const fetchOf = async (id: Uint8Array, over: Partial<AnswerFetch> = {}) => {
     const nonce = crypto.getRandomValues(new Uint8Array(16))
-    const body = encode(AnswerFetch, { network, packetId: id, createdMs: world.clock.nowMs, nonce, audience: logSigner.keyName, ...over })
+    const body = encode(AnswerFetch, {
+      network,
+      packetId: id,
+      createdMs: world.clock.nowMs,
+      nonce,
+      audience: logSigner.keyName,
+      ...over,
+    })
     return `Weave ${toBase64(await signDocument('answer-fetch', body, identity.packet))}`
   }
   const open = async (id: Uint8Array, over: Partial<AnswerFetch> = {}) =>
@@ -249,7 +297,8 @@ export function senderOf(world: World, party: Party) {
 
 /** Records of an answer to its end; ticks meanwhile. Heartbeats are left out. */
 export async function recordsOf(world: World, response: Response): Promise<AnswerRecord[]> {
-  if (response.status !== 200 || response.body === null) throw new Error(`status ${response.status}: ${await response.text()}`)
+  if (response.status !== 200 || response.body === null)
+    throw new Error(`status ${response.status}: ${await response.text()}`)
   const parser = createRecordParser()
   const records: AnswerRecord[] = []
   const reader = response.body.getReader()
@@ -314,7 +363,14 @@ export function attachAgent(world: World, party: Party, behaviour: Behaviour = '
     lost: () => link.lost(),
   }
   link.receive({ type: 'hello', instance, slots, models: ['scripted'] })
-  link.receive({ type: 'presence', running: 0, queued: 0, canaryMs: world.clock.nowMs, draining: false, tokensPerSecond: 1 })
+  link.receive({
+    type: 'presence',
+    running: 0,
+    queued: 0,
+    canaryMs: world.clock.nowMs,
+    draining: false,
+    tokensPerSecond: 1,
+  })
 
   async function run(self: ScriptedAgent, bytes: Uint8Array, lease: string) {
     const packet = parsePacket(bytes)
@@ -344,7 +400,12 @@ export function attachAgent(world: World, party: Party, behaviour: Behaviour = '
     const keys = deriveReplyKeys(opened.replySecret, responseNonce)
     const statement = await statementOf(world, party)
     await self.ask({ type: 'statement', document: statement })
-    const open = await sealOpen({ ...draft(), attempt, responseNonce }, { modelStatement: statement }, keys, identity.packet)
+    const open = await sealOpen(
+      { ...draft(), attempt, responseNonce },
+      { modelStatement: statement },
+      keys,
+      identity.packet,
+    )
     await self.ask({ type: 'reply', packet: open.bytes })
     if (self.behaviour === 'open-then-hang') return
     const writer = createFrameWriter(open.id, keys.frame)
@@ -352,10 +413,21 @@ export function attachAgent(world: World, party: Party, behaviour: Behaviour = '
     for (const [i, payload] of payloads.entries()) {
       self.say({ type: 'frame', request: packet.id, frame: writer.write(payload, i === payloads.length - 1) })
     }
-    const end = { streamId: open.id, frames: writer.count, root: writer.root(), ended: true, answerSalt: keys.answerSalt }
-    const answer = payloads.reduce((all, each) => Uint8Array.from([...all, ...each]), new Uint8Array(0))
+    const end = {
+      streamId: open.id,
+      frames: writer.count,
+      root: writer.root(),
+      ended: true,
+      answerSalt: keys.answerSalt,
+    }
+    const answer = concat(...payloads)
     const content = closeContentOf({ ...end, answer }, { promptTokens: 1, completionTokens: 2 })
-    const close = await sealClose({ ...draft(), attempt, responseNonce, code: OUTCOMES.STOP }, content, keys, identity.packet)
+    const close = await sealClose(
+      { ...draft(), attempt, responseNonce, code: OUTCOMES.STOP },
+      content,
+      keys,
+      identity.packet,
+    )
     await self.ask({ type: 'reply', packet: close.bytes })
     self.say({ type: 'finished', lease })
   }
@@ -364,12 +436,21 @@ export function attachAgent(world: World, party: Party, behaviour: Behaviour = '
 
 export const statementOf = (world: World, { identity, instance }: Party) =>
   signModelStatement(
-    { network, agent: instance, name: 'scripted', engine: 'scripted', runtime: 'test', createdMs: world.clock.nowMs - 1 },
+    {
+      network,
+      agent: instance,
+      name: 'scripted',
+      engine: 'scripted',
+      runtime: 'test',
+      createdMs: world.clock.nowMs - 1,
+    },
     identity.packet,
   )
 
 /** A problem document. */
-export async function problemOf(response: Response): Promise<{ status: number; code: string; fate: string; packet?: string }> {
+export async function problemOf(
+  response: Response,
+): Promise<{ status: number; code: string; fate: string; packet?: string }> {
   return { status: response.status, ...((await response.json()) as { code: string; fate: string }) }
 }
 

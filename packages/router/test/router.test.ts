@@ -1,6 +1,6 @@
 // A question through the whole router, on a real log, with an agent that speaks real packets.
 
-import { Receipt, decode } from '@mystranet/schemas/messages'
+import { decode, Receipt } from '@mystranet/schemas/messages'
 import { toHex } from '@mystranet/sdk/bytes'
 import { parseReceipt, verifyReceipt } from '@mystranet/sdk/proof/receipt'
 import { describe, expect, it } from 'vitest'

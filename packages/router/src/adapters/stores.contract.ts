@@ -26,8 +26,18 @@ const recordOf = (name: string, over: Partial<RequestRecord> = {}): RequestRecor
   ...over,
 })
 
-const item = (name: string, attempt = 1, agent = A) => ({ packet: id(name), attempt, agent, bytes: bytes(`delivery ${name}`) })
-const frame = (i: number, size = 10): AnswerRecord => ({ type: 'frame', key: `f${i}`, value: new Uint8Array(size).fill(i), frame: i })
+const item = (name: string, attempt = 1, agent = A) => ({
+  packet: id(name),
+  attempt,
+  agent,
+  bytes: bytes(`delivery ${name}`),
+})
+const frame = (i: number, size = 10): AnswerRecord => ({
+  type: 'frame',
+  key: `f${i}`,
+  value: new Uint8Array(size).fill(i),
+  frame: i,
+})
 const packet = (key: string): AnswerRecord => ({ type: 'packet', key, value: bytes(key) })
 
 /** @param limit The queue limit that the stores were opened with is 3. */
@@ -69,7 +79,9 @@ function packetStoreContract(open: () => Promise<DispatchStores>): void {
       const draft = { kind: 'ack', partition: new Uint8Array(32), subject: new Uint8Array(32), attempt: 1 } as const
       await packets.insert(recordOf('prepared'))
       await packets.insert(recordOf('released', { state: 'released' }))
-      await packets.insert(recordOf('unlogged', { state: 'finished', replies: [{ id: id('x'), kind: 'ACK', attempt: 1, draft }] }))
+      await packets.insert(
+        recordOf('unlogged', { state: 'finished', replies: [{ id: id('x'), kind: 'ACK', attempt: 1, draft }] }),
+      )
       await packets.insert(recordOf('finished', { state: 'finished' }))
       expect([...(await packets.unfinished())].sort()).toEqual([id('prepared'), id('released'), id('unlogged')].sort())
     })
@@ -187,7 +199,9 @@ function replayContract(open: () => Promise<DispatchStores>): void {
     })
 
     it('judges as a set of all numbers within the window would', async () => {
-      const steps = fc.array(fc.tuple(fc.integer({ min: 1, max: 6_000 }), fc.integer({ min: 0, max: 1 })), { maxLength: 25 })
+      const steps = fc.array(fc.tuple(fc.integer({ min: 1, max: 6_000 }), fc.integer({ min: 0, max: 1 })), {
+        maxLength: 25,
+      })
       const { replay } = await open()
       let key = 0
       await fc.assert(
@@ -236,7 +250,11 @@ function answerContract(open: () => Promise<DispatchStores>): void {
         after = last.position
       }
       expect(keys).toEqual(['open', 'f0', 'f1', 'f2', 'f3', 'f4', 'close'])
-      expect((await answers.read('r', 0, 9, 1_000))[2]).toMatchObject({ type: 'frame', frame: 1, value: new Uint8Array(10).fill(1) })
+      expect((await answers.read('r', 0, 9, 1_000))[2]).toMatchObject({
+        type: 'frame',
+        frame: 1,
+        value: new Uint8Array(10).fill(1),
+      })
       expect(await answers.read('other', 0, 9, 1_000)).toEqual([])
     })
 
@@ -322,7 +340,12 @@ function directoryContract(open: () => Promise<DispatchStores>): void {
 
     it('take tables in the order of their versions', async () => {
       const { tables } = await open()
-      const table = (version: bigint) => ({ document: bytes(`t${version}`), receipt: bytes('r'), version, sinceMs: Number(version) })
+      const table = (version: bigint) => ({
+        document: bytes(`t${version}`),
+        receipt: bytes('r'),
+        version,
+        sinceMs: Number(version),
+      })
       expect(await tables.push(table(2n))).toBe('conflict')
       for (const version of [1n, 2n, 3n]) expect(await tables.push(table(version))).toBe('stored')
       expect(await tables.push(table(3n))).toBe('conflict')
@@ -351,7 +374,13 @@ function directoryContract(open: () => Promise<DispatchStores>): void {
 
     it('keep dead letters until they are dropped', async () => {
       const { dead } = await open()
-      const letter = (name: string, atMs: number) => ({ packet: id(name), code: 80, notice: bytes(name), expiresMs: 1, atMs })
+      const letter = (name: string, atMs: number) => ({
+        packet: id(name),
+        code: 80,
+        notice: bytes(name),
+        expiresMs: 1,
+        atMs,
+      })
       await dead.put(letter('a', 1))
       await dead.put(letter('b', 2))
       await dead.put(letter('a', 3))

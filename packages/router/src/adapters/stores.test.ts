@@ -96,4 +96,8 @@ describe('records as text', () => {
 })
 
 const hex = (_: string, each: unknown) =>
-  each instanceof Uint8Array ? `bytes ${Buffer.from(each).toString('hex')}` : typeof each === 'bigint' ? `n${each}` : each
+  each instanceof Uint8Array
+    ? `bytes ${Buffer.from(each).toString('hex')}`
+    : typeof each === 'bigint'
+      ? `n${each}`
+      : each

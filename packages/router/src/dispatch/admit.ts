@@ -12,7 +12,7 @@ import { isPacketError } from '@mystranet/sdk/errors'
 import { RouterError } from '../errors.ts'
 import type { RateLimit } from '../rate.ts'
 import type { Desk } from './desk.ts'
-import type { KnownChain, Keyring } from './keyring.ts'
+import type { Keyring, KnownChain } from './keyring.ts'
 
 export interface Admission {
   /**
@@ -42,7 +42,9 @@ export function createAdmission(desk: Desk, keyring: Keyring, senders: RateLimit
     parse(received) {
       const parsed = parsePacket(received)
       if (!equalBytes(parsed.core.network, desk.trust.network)) {
-        throw new RouterError('NETWORK_MISMATCH', 'Cannot take the packet: it is of another network', { packet: toHex(parsed.id) })
+        throw new RouterError('NETWORK_MISMATCH', 'Cannot take the packet: it is of another network', {
+          packet: toHex(parsed.id),
+        })
       }
       return parsed
     },
@@ -64,7 +66,8 @@ export function createAdmission(desk: Desk, keyring: Keyring, senders: RateLimit
       try {
         await verifyOrigin(parsed, parsed.origin)
       } catch (error) {
-        if (isPacketError(error) && error.code === 'SIGNATURE_INVALID') desk.metrics.count('weave_signature_failures_total')
+        if (isPacketError(error) && error.code === 'SIGNATURE_INVALID')
+          desk.metrics.count('weave_signature_failures_total')
         throw error
       }
       checkHashes(parsed)
@@ -80,7 +83,10 @@ export function createAdmission(desk: Desk, keyring: Keyring, senders: RateLimit
         throw new RouterError('REPLAYED', `Cannot take the packet: sequence number ${core.seq} is used or too old`)
       }
       if (verdict === 'stale') {
-        throw new RouterError('EPOCH_STALE', `Cannot take the packet: epoch ${core.epoch} is below the two newest of its key`)
+        throw new RouterError(
+          'EPOCH_STALE',
+          `Cannot take the packet: epoch ${core.epoch} is below the two newest of its key`,
+        )
       }
     },
   }

@@ -3,14 +3,15 @@
  *
  * @module
  */
-import { Addendum, decode, Delivery, encode, type HeaderCore, Packet } from '@mystranet/schemas/messages'
+
 import { MAX_DELIVERY_BYTES } from '@mystranet/schemas/limits'
+import { Addendum, Delivery, decode, encode, type HeaderCore, Packet } from '@mystranet/schemas/messages'
 import { fromHex } from '@mystranet/sdk/bytes'
 import { RouterError } from '../errors.ts'
 import type { LeafDraft } from '../log/leaves.ts'
 import type { AttemptRecord, RequestRecord } from '../ports.ts'
 import { coreOf, type Desk, draftFor } from './desk.ts'
-import type { KnownChain, Keyring } from './keyring.ts'
+import type { Keyring, KnownChain } from './keyring.ts'
 import { lastAttempt, withAttempt } from './life.ts'
 import { type AgentLoad, chooseAgent, type Routed } from './route.ts'
 
@@ -49,11 +50,20 @@ export function createAttempts(desk: Desk, keyring: Keyring): Attempts {
       const { candidates, rule, table } = routed
       const nowMs = desk.nowMs()
       const number = before.length + 1
-      const agent = chooseAgent(routed, await loads(candidates), before.map((each) => each.agent))
+      const agent = chooseAgent(
+        routed,
+        await loads(candidates),
+        before.map((each) => each.agent),
+      )
       // While nobody else could take it, there is nothing to win by giving up early.
       const isLast = candidates.length === 1 || number >= (core.retry?.maxAttempts ?? 3)
       const acceptByMs = isLast ? core.expiresMs : Math.min(core.expiresMs, nowMs + desk.config.acceptMs)
-      const decision = { tableVersion: table.table.version, rule: rule.id, agent: fromHex(agent) as Uint8Array, acceptByMs }
+      const decision = {
+        tableVersion: table.table.version,
+        rule: rule.id,
+        agent: fromHex(agent) as Uint8Array,
+        acceptByMs,
+      }
       const addendum = encode(Addendum, { nonce: desk.random(16), recipients: [], decision })
       return { number, agent, rule: rule.id, acceptByMs, addendum, state: 'made' }
     },
@@ -76,12 +86,19 @@ export function createAttempts(desk: Desk, keyring: Keyring): Attempts {
       const senderKeys = await keyring.excerpt(core.sender, core.senderKey)
       const delivery = encode(Delivery, { requestReceipt: record.receipt, attemptReceipt: receipt, senderKeys })
       if (delivery.length > MAX_DELIVERY_BYTES) {
-        throw new RouterError('KEY_EVENT_INVALID', `Cannot deliver: the proofs have ${delivery.length} bytes, wanted at most ${MAX_DELIVERY_BYTES}`, {
-          packet: record.id,
-        })
+        throw new RouterError(
+          'KEY_EVENT_INVALID',
+          `Cannot deliver: the proofs have ${delivery.length} bytes, wanted at most ${MAX_DELIVERY_BYTES}`,
+          {
+            packet: record.id,
+          },
+        )
       }
       const bytes = encode(Packet, { ...decode(Packet, record.packet), delivery })
-      await desk.queue.publish({ packet: record.id, attempt: attempt.number, agent: attempt.agent, bytes }, desk.nowMs())
+      await desk.queue.publish(
+        { packet: record.id, attempt: attempt.number, agent: attempt.agent, bytes },
+        desk.nowMs(),
+      )
       if (queued.size >= MAX_QUEUED) queued.clear()
       queued.add(name)
     },
@@ -91,11 +108,22 @@ export function createAttempts(desk: Desk, keyring: Keyring): Attempts {
 /** What a packet's leaf commits to beside it. */
 export function packetAddendum(desk: Desk, core: HeaderCore, chain: KnownChain): Uint8Array {
   const { sender, senderKey, epoch, seq, recipients } = core
-  return encode(Addendum, { nonce: desk.random(16), sender, senderKey, epoch, seq, chainHead: chain.chain.head, recipients })
+  return encode(Addendum, {
+    nonce: desk.random(16),
+    sender,
+    senderKey,
+    epoch,
+    seq,
+    chainHead: chain.chain.head,
+    recipients,
+  })
 }
 
 /** Receipts of the attempt kept, and the request released: from here on an agent may get it. */
-export function released(record: RequestRecord, number: number, receipts: { request: Uint8Array; attempt: Uint8Array }): RequestRecord {
+export function released(
+  record: RequestRecord,
+  number: number,
+  receipts: { request: Uint8Array; attempt: Uint8Array },
+): RequestRecord {
   return { ...withAttempt(record, number, { receipt: receipts.attempt }), receipt: receipts.request, state: 'released' }
 }
-

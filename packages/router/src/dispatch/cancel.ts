@@ -85,7 +85,8 @@ export function createCancels(desk: Desk, { admission, endings, keyring, confirm
       await confirm(kept)
       const after = await desk.packets.find(requestId)
       const receipt = after?.record.replies.find((each) => each.id === id)?.receipt
-      if (receipt === undefined) throw new RouterError('LOG_UNCONFIRMED', 'Cannot confirm the cancel yet; it was forwarded')
+      if (receipt === undefined)
+        throw new RouterError('LOG_UNCONFIRMED', 'Cannot confirm the cancel yet; it was forwarded')
       return { receipt, known: known !== undefined }
     })
   }
@@ -106,7 +107,8 @@ export function createCancels(desk: Desk, { admission, endings, keyring, confirm
       for (const id of await desk.packets.unfinished()) {
         const stored = await desk.packets.find(id)
         if (stored?.record.state !== 'released' || !agentsOf(stored.record).includes(agent)) continue
-        for (const reply of stored.record.replies) if (reply.kind === 'CANCEL') await forward(stored.record, reply, [agent])
+        for (const reply of stored.record.replies)
+          if (reply.kind === 'CANCEL') await forward(stored.record, reply, [agent])
       }
     },
     reading(request) {

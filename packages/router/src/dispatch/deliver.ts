@@ -10,7 +10,7 @@ import type { Attempts } from './attempts.ts'
 import { coreOf, type Desk } from './desk.ts'
 import type { Endings } from './end.ts'
 import { attemptOf, judge, lastAttempt, mayTryAgain, withAttempt } from './life.ts'
-import { route, type Routed } from './route.ts'
+import { type Routed, route } from './route.ts'
 import type { Tables } from './tables.ts'
 
 export interface Delivering {
@@ -57,7 +57,9 @@ export function createDelivering(desk: Desk, { attempts, endings, tables }: Deli
       const code = CODES.DEAD_LETTERED.wire
       await desk.turns.inTurn(packet, async () => {
         const record = await desk.change(packet, (each) =>
-          attemptOf(each, attempt)?.state === 'made' ? withAttempt(each, attempt, { state: 'late', code, atMs: desk.nowMs() }) : undefined,
+          attemptOf(each, attempt)?.state === 'made'
+            ? withAttempt(each, attempt, { state: 'late', code, atMs: desk.nowMs() })
+            : undefined,
         )
         if (attemptOf(record, attempt)?.state === 'late') await endings.bury(record, 'DEAD_LETTERED')
       })
@@ -146,19 +148,27 @@ export function createDelivering(desk: Desk, { attempts, endings, tables }: Deli
     }
     if (last.state === 'closed') return endings.finish(record)
     const code = last.code === undefined ? undefined : codeOfWire(last.code)
-    const isFinal = last.state === 'refused' && record.attempts.length === 1 && code !== undefined && CODES[code].remedy !== 'retry'
+    const isFinal =
+      last.state === 'refused' && record.attempts.length === 1 && code !== undefined && CODES[code].remedy !== 'retry'
     if (isFinal) {
       await showRefusal(record)
       return endings.finish(record)
     }
-    await endings.bury(record, last.state === 'late' && nowMs >= record.expiresMs ? 'PACKET_EXPIRED' : (code ?? 'DEAD_LETTERED'))
+    await endings.bury(
+      record,
+      last.state === 'late' && nowMs >= record.expiresMs ? 'PACKET_EXPIRED' : (code ?? 'DEAD_LETTERED'),
+    )
   }
   /** The NACK that ends it; those before an attempt that followed are named by the notice instead. */
   const showRefusal = async ({ id, replies }: RequestRecord) => {
     const nack = replies.findLast(({ kind }) => kind === 'NACK')
     if (nack?.packet === undefined) return
     const receipt = nack.receipt && ({ type: 'receipt', key: `receipt:${nack.id}`, value: nack.receipt } as const)
-    await desk.answers.append(id, [{ type: 'packet', key: nack.id, value: nack.packet }, ...(receipt ? [receipt] : [])], true)
+    await desk.answers.append(
+      id,
+      [{ type: 'packet', key: nack.id, value: nack.packet }, ...(receipt ? [receipt] : [])],
+      true,
+    )
   }
 
   return {
@@ -190,7 +200,9 @@ export function createDelivering(desk: Desk, { attempts, endings, tables }: Deli
         const { record } = stored
         const nowMs = desk.nowMs()
         const last = lastAttempt(record)
-        const isLeased = [...held.values()].some(({ packet, agent }) => packet === id && desk.links.agents().some((each) => each.instance === agent))
+        const isLeased = [...held.values()].some(
+          ({ packet, agent }) => packet === id && desk.links.agents().some((each) => each.instance === agent),
+        )
         switch (judge(record, nowMs, isLeased)) {
           case 'void':
             return endings.voidIt(record)
@@ -199,7 +211,9 @@ export function createDelivering(desk: Desk, { attempts, endings, tables }: Deli
           case 'late': {
             const code = CODES.ATTEMPT_LATE.wire
             const late = await desk.change(id, (each) =>
-              lastAttempt(each).state === 'made' ? withAttempt(each, last.number, { state: 'late', code, atMs: nowMs }) : undefined,
+              lastAttempt(each).state === 'made'
+                ? withAttempt(each, last.number, { state: 'late', code, atMs: nowMs })
+                : undefined,
             )
             return settle(late)
           }

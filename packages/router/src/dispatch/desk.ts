@@ -73,7 +73,8 @@ export interface Desk extends NexusDeps {
 
 const MAX_CONFLICTS = 16
 
-export function createDesk(deps: NexusDeps): Desk {
+/** @param changed Told of every request that was changed. */
+export function createDesk(deps: NexusDeps, changed: (id: string) => void = () => undefined): Desk {
   return {
     ...deps,
     turns: createTurns(),
@@ -81,9 +82,11 @@ export function createDesk(deps: NexusDeps): Desk {
     async change(id, edit) {
       for (let i = 0; i < MAX_CONFLICTS; i++) {
         const stored = await deps.packets.find(id)
-        if (stored === undefined) throw new RouterError('STORE_FAILED', 'Cannot change a request: it is gone', { packet: id })
+        if (stored === undefined)
+          throw new RouterError('STORE_FAILED', 'Cannot change a request: it is gone', { packet: id })
         const next = edit(stored.record)
         if (next === undefined) return stored.record
+        changed(id)
         const replaced = await deps.packets.replace(stored.revision, next)
         if (replaced !== 'conflict') return replaced.record
       }

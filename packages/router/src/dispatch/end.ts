@@ -82,7 +82,13 @@ export function createEndings(desk: Desk): Endings {
   }
   const putDeadLetter = async (record: RequestRecord, { document }: NoticeRecord) => {
     const code = lastAttempt(record).code ?? CODES.DEAD_LETTERED.wire
-    await desk.dead.put({ packet: record.id, code, notice: document, expiresMs: record.expiresMs, atMs: record.endedMs })
+    await desk.dead.put({
+      packet: record.id,
+      code,
+      notice: document,
+      expiresMs: record.expiresMs,
+      atMs: record.endedMs,
+    })
   }
   const told = (stage: string, record: RequestRecord, code?: Code) => {
     desk.trace.stage(stage, { packet: record.id, code })

@@ -31,12 +31,15 @@ export async function admitFetch(desk: Desk, keyring: Keyring, document: Uint8Ar
   }
   const audience = desk.trust.policy.logs[0]?.key.keyName
   if (!equalBytes(fetch.packetId, fromHex(packet) as Uint8Array) || fetch.audience !== audience) {
-    throw new RouterError('NOT_PERMITTED', 'Cannot fetch the answer: the fetch is for another packet or router', { packet })
+    throw new RouterError('NOT_PERMITTED', 'Cannot fetch the answer: the fetch is for another packet or router', {
+      packet,
+    })
   }
   const nowMs = desk.nowMs()
   checkCreated(fetch.createdMs, nowMs)
   const stored = await desk.packets.find(packet)
-  if (stored === undefined) throw new RouterError('ANSWER_UNKNOWN', 'Cannot fetch the answer: the request is unknown here', { packet })
+  if (stored === undefined)
+    throw new RouterError('ANSWER_UNKNOWN', 'Cannot fetch the answer: the request is unknown here', { packet })
   // A key of another instance is unknown to the chain of the sender: that is all that keeps strangers out.
   await keyring.live(coreOf(stored.record).sender, key)
   const nonce = toHex(fetch.nonce)

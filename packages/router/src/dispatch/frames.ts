@@ -78,7 +78,11 @@ export function createFrames(desk: Desk): Frames {
     if (i < open.next) return
     if (i !== open.next || i >= MAX_FRAMES) return drop('order')
     open.next += 1
-    await desk.answers.append(request, [{ type: 'frame', key: `${stream}:${i}`, value: bytes.slice(), frame: i }], false)
+    await desk.answers.append(
+      request,
+      [{ type: 'frame', key: `${stream}:${i}`, value: bytes.slice(), frame: i }],
+      false,
+    )
     desk.metrics.count('weave_frames_total')
   }
   const takeCheckpoint = async (agent: string, request: string, document: Uint8Array) => {
@@ -103,9 +107,17 @@ export function createFrames(desk: Desk): Frames {
     },
     // In turn: a frame must not overtake the one before it while that one's stream is looked up.
     frame: (agent, request, bytes) =>
-      quietly(desk.turns.inTurn(`frames ${request}`, () => takeFrame(agent, request, bytes)), agent, request),
+      quietly(
+        desk.turns.inTurn(`frames ${request}`, () => takeFrame(agent, request, bytes)),
+        agent,
+        request,
+      ),
     checkpoint: (agent, request, document) =>
-      quietly(desk.turns.inTurn(`frames ${request}`, () => takeCheckpoint(agent, request, document)), agent, request),
+      quietly(
+        desk.turns.inTurn(`frames ${request}`, () => takeCheckpoint(agent, request, document)),
+        agent,
+        request,
+      ),
     heartbeat: (request, text) => {
       if (beats.size > MAX_STREAMS) beats.clear()
       beats.set(request, text.replace(/[^\x20-\x7e]/g, '?').slice(0, MAX_BEAT_CHARS))

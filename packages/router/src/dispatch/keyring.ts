@@ -7,7 +7,14 @@ import { MAX_CHAIN_EVENTS } from '@mystranet/schemas/limits'
 import { decode, encode, KeyChain, KeyEvent, type LoggedKeyEvent, SignedKeyEvent } from '@mystranet/schemas/messages'
 import { equalBytes, fromHex, toHex } from '@mystranet/sdk/bytes'
 import { read } from '@mystranet/sdk/envelope'
-import { excerptChain, extendChain, liveKey, livePrekeys, type VerifiedChain, verifyChain } from '@mystranet/sdk/keys/chain'
+import {
+  excerptChain,
+  extendChain,
+  liveKey,
+  livePrekeys,
+  type VerifiedChain,
+  verifyChain,
+} from '@mystranet/sdk/keys/chain'
 import { KEY_EVENT_TYPES, keyEventDigest } from '@mystranet/sdk/keys/event'
 import { controlPartition } from '@mystranet/sdk/proof/leaf'
 import { encodeReceipt, parseReceipt, rememberCheckpoints } from '@mystranet/sdk/proof/receipt'
@@ -79,7 +86,10 @@ export function createKeyring(desk: Desk): Keyring {
     if (same !== undefined) return encodeReceipt(same.receipt)
     const logged = prune(before?.logged ?? [], desk.nowMs())
     if (logged.length >= MAX_CHAIN_EVENTS) {
-      throw new RouterError('KEY_EVENT_INVALID', `Cannot take a key event: ${logged.length} stand, wanted fewer than ${MAX_CHAIN_EVENTS}`)
+      throw new RouterError(
+        'KEY_EVENT_INVALID',
+        `Cannot take a key event: ${logged.length} stand, wanted fewer than ${MAX_CHAIN_EVENTS}`,
+      )
     }
     const next = (before?.chain.events.at(-1)?.index ?? -1n) + 1n
     const trial = await extendChain(before?.chain, event, { index: next, instance, network })
@@ -111,7 +121,10 @@ export function createKeyring(desk: Desk): Keyring {
       if (found === undefined) throw new RouterError('KEY_UNKNOWN', 'Cannot show a chain: its instance is not enrolled')
       return encode(
         KeyChain,
-        excerptChain(found.logged, ({ type, key: each }) => type === KEY_EVENT_TYPES.PACKET_KEY && each !== undefined && equalBytes(each, key)),
+        excerptChain(
+          found.logged,
+          ({ type, key: each }) => type === KEY_EVENT_TYPES.PACKET_KEY && each !== undefined && equalBytes(each, key),
+        ),
       )
     },
     async offer(instance) {
@@ -132,14 +145,21 @@ export function createKeyring(desk: Desk): Keyring {
       const [first] = events
       if (first === undefined) throw new RouterError('KEY_EVENT_INVALID', 'Cannot enrol: no key events')
       if (events.length > MAX_CHAIN_EVENTS) {
-        throw new RouterError('KEY_EVENT_INVALID', `Cannot enrol: ${events.length} events, wanted at most ${MAX_CHAIN_EVENTS}`)
+        throw new RouterError(
+          'KEY_EVENT_INVALID',
+          `Cannot enrol: ${events.length} events, wanted at most ${MAX_CHAIN_EVENTS}`,
+        )
       }
       const { instance } = read(KeyEvent, read(SignedKeyEvent, first, 'KEY_EVENT_INVALID').body, 'KEY_EVENT_INVALID')
       const name = toHex(instance)
       return desk.gates.alone(name, async () => {
         if ((await find(instance)) === undefined) {
           // Checked before the invitation is used up: a malformed event must not cost it.
-          await extendChain(undefined, read(SignedKeyEvent, first, 'KEY_EVENT_INVALID'), { index: 0n, instance, network })
+          await extendChain(undefined, read(SignedKeyEvent, first, 'KEY_EVENT_INVALID'), {
+            index: 0n,
+            instance,
+            network,
+          })
           if (!(await permit(name))) {
             throw new RouterError('NOT_PERMITTED', 'Cannot enrol: the instance is unknown and has no valid invitation')
           }
@@ -156,7 +176,8 @@ const KEEP_MS = 7 * 86_400_000
 
 /** Hanging events that ended a week ago are in the log; the directory lets them go, so that chains stay short. */
 function prune(logged: readonly LoggedKeyEvent[], nowMs: number): readonly LoggedKeyEvent[] {
-  return excerptChain(logged, ({ notAfterMs, deleteAfterMs }) => (notAfterMs ?? deleteAfterMs ?? 0) > nowMs - KEEP_MS).events
+  return excerptChain(logged, ({ notAfterMs, deleteAfterMs }) => (notAfterMs ?? deleteAfterMs ?? 0) > nowMs - KEEP_MS)
+    .events
 }
 
 /** Instance id of hex text, or undefined. */

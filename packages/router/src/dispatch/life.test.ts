@@ -50,7 +50,13 @@ describe('mayTryAgain()', () => {
     ['not at the same agent for a fault of the request', refused('CONTEXT_OVERFLOW'), core(), 1, false],
     ['not when every agent would say the same', refused('CONTENT_INVALID'), core(), 2, false],
     ['not after what ran', refused('ENGINE_FAILED'), core(), 2, false],
-    ['after what ran, if the sender allows it', refused('ENGINE_FAILED'), core({ maxAttempts: 3, afterOpen: true }), 2, true],
+    [
+      'after what ran, if the sender allows it',
+      refused('ENGINE_FAILED'),
+      core({ maxAttempts: 3, afterOpen: true }),
+      2,
+      true,
+    ],
     ['not beyond max_attempts', refused('AGENT_BUSY'), core({ maxAttempts: 1 }), 2, false],
     ['after silence', record({ state: 'late' }), core(), 1, true],
     ['not while it may still be accepted', record({ state: 'accepted' }), core(), 2, false],
@@ -67,16 +73,46 @@ describe('mayTryAgain()', () => {
 describe('chooseAgent()', () => {
   const [a, b] = [new Uint8Array(32).fill(10), new Uint8Array(32).fill(11)]
   const names = ['0a'.repeat(32), '0b'.repeat(32)] as const
-  const routed = { candidates: names, rule: { id: 'r', senders: [], candidates: [{ instance: a }, { instance: b, weight: 4 }] } }
-  const load = (running: number, draining = false) => ({ agent: { slots: 1, running, queued: 0, draining }, waiting: 0 })
+  const routed = {
+    candidates: names,
+    rule: { id: 'r', senders: [], candidates: [{ instance: a }, { instance: b, weight: 4 }] },
+  }
+  const load = (running: number, draining = false) => ({
+    agent: { slots: 1, running, queued: 0, draining },
+    waiting: 0,
+  })
 
   it('prefers connected, then untried, then idle, then the order of the rule', () => {
     expect(chooseAgent(routed, new Map())).toBe(names[0])
     expect(chooseAgent(routed, new Map([[names[1], load(9)]]))).toBe(names[1])
     expect(chooseAgent(routed, new Map(names.map((name) => [name, load(0)])))).toBe(names[0])
-    expect(chooseAgent(routed, new Map([[names[0], load(2)], [names[1], load(1)]]))).toBe(names[1])
-    expect(chooseAgent(routed, new Map([[names[0], load(1)], [names[1], load(3)]]))).toBe(names[1])
-    expect(chooseAgent(routed, new Map([[names[0], load(0, true)], [names[1], load(3)]]))).toBe(names[1])
+    expect(
+      chooseAgent(
+        routed,
+        new Map([
+          [names[0], load(2)],
+          [names[1], load(1)],
+        ]),
+      ),
+    ).toBe(names[1])
+    expect(
+      chooseAgent(
+        routed,
+        new Map([
+          [names[0], load(1)],
+          [names[1], load(3)],
+        ]),
+      ),
+    ).toBe(names[1])
+    expect(
+      chooseAgent(
+        routed,
+        new Map([
+          [names[0], load(0, true)],
+          [names[1], load(3)],
+        ]),
+      ),
+    ).toBe(names[1])
     expect(chooseAgent(routed, new Map(names.map((name) => [name, load(0)])), [names[0]])).toBe(names[1])
   })
 })

@@ -23,7 +23,12 @@ export function withAttempt(record: RequestRecord, number: number, change: Parti
 }
 
 /** Codes that every agent would give: another attempt is of no use. */
-const SAME_EVERYWHERE: ReadonlySet<Code> = new Set(['CONTENT_INVALID', 'COMMITMENT_MISMATCH', 'CANCELLED', 'PACKET_EXPIRED'])
+const SAME_EVERYWHERE: ReadonlySet<Code> = new Set([
+  'CONTENT_INVALID',
+  'COMMITMENT_MISMATCH',
+  'CANCELLED',
+  'PACKET_EXPIRED',
+])
 
 /**
  * Whether one more attempt may follow the last, which ended.
@@ -60,9 +65,9 @@ export function codeOfClose(outcome: number | undefined): Code | undefined {
  */
 export type Next = 'none' | 'void' | 'publish' | 'late' | 'lost'
 
-const LOOK_MS = 1_000
+const LOOK_MS = 30_000
 
-/** When to look at a request again: when time may ask something of it, and in a second at the latest. */
+/** When to look at a request again that nothing changed: when time may ask something of it. */
 export function dueMs(record: RequestRecord, nowMs: number): number {
   const { state, acceptByMs, receipt } = lastAttempt(record)
   const voidMs = record.expiresMs + VOID_AFTER_MS

@@ -20,7 +20,8 @@ export interface ReplayDeps {
 /** @throws {RouterError} `NOT_FOUND`, `PACKET_EXPIRED`, `TABLE_STALE`, `NO_ROUTE` … Nothing changed. */
 export async function replayDead(desk: Desk, { attempts, tables, wake }: ReplayDeps, packet: string): Promise<void> {
   const stored = await desk.packets.find(packet)
-  if (stored?.record.state !== 'dead') throw new RouterError('NOT_FOUND', 'Cannot replay: there is no such dead letter', { packet })
+  if (stored?.record.state !== 'dead')
+    throw new RouterError('NOT_FOUND', 'Cannot replay: there is no such dead letter', { packet })
   const { record } = stored
   if (desk.nowMs() >= record.expiresMs) {
     throw new RouterError('PACKET_EXPIRED', 'Cannot replay: the packet expired; its sender seals a new one', { packet })

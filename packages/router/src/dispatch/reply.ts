@@ -59,7 +59,11 @@ export function createReplies(desk: Desk, { admission, keyring, delivering, open
       { type: 'agent-keys', key: `chain:${attempt.agent}:${toHex(core.senderKey)}`, value: chain },
       { type: 'attempt-receipt', key: `attempt:${attempt.number}`, value: attempt.receipt as Uint8Array },
       // A reader that keeps one keeps the newest.
-      ...statements.toReversed().map((value): AnswerRecord => ({ type: 'statement-receipt', key: `statement:${toHex(hashLeaf(value))}`, value })),
+      ...statements
+        .toReversed()
+        .map(
+          (value): AnswerRecord => ({ type: 'statement-receipt', key: `statement:${toHex(hashLeaf(value))}`, value }),
+        ),
     ]
   }
 
@@ -72,7 +76,12 @@ export function createReplies(desk: Desk, { admission, keyring, delivering, open
     checkOrder(record, core, kind, toHex(parsed.id))
     const addendum = packetAddendum(desk, core, chain)
     const attempt = core.attempt as number
-    const draft = draftFor(LEAF_OF[kind], request, { subject: parsed.id, attempt, commitment: core.contentCommitment, addendum })
+    const draft = draftFor(LEAF_OF[kind], request, {
+      subject: parsed.id,
+      attempt,
+      commitment: core.contentCommitment,
+      addendum,
+    })
     return { id: toHex(parsed.id), kind, attempt, draft, code: core.code }
   }
 
@@ -86,7 +95,9 @@ export function createReplies(desk: Desk, { admission, keyring, delivering, open
     const before = isShown ? await introduction(attempt, parsed.core) : []
     const [after] = await Promise.all([
       desk.change(record.id, (each) =>
-        each.replies.some(({ id }) => id === reply.id) ? undefined : applied({ ...each, replies: [...each.replies, kept] }, parsed, desk.nowMs()),
+        each.replies.some(({ id }) => id === reply.id)
+          ? undefined
+          : applied({ ...each, replies: [...each.replies, kept] }, parsed, desk.nowMs()),
       ),
       isShown ? desk.answers.append(record.id, [...before, shown], true) : undefined,
     ])
@@ -103,7 +114,11 @@ export function createReplies(desk: Desk, { admission, keyring, delivering, open
       })),
       reply.kind === 'NACK' || reply.kind === 'CANCEL'
         ? undefined
-        : desk.answers.append(requestId, [{ type: 'receipt', key: `receipt:${reply.id}`, value: receipt as Uint8Array }], true),
+        : desk.answers.append(
+            requestId,
+            [{ type: 'receipt', key: `receipt:${reply.id}`, value: receipt as Uint8Array }],
+            true,
+          ),
     ])
     desk.trace.stage(LEAF_OF[reply.kind as ReplyKind] ?? 'cancel', { packet: requestId, attempt: reply.attempt })
     return receipt as Uint8Array
@@ -157,7 +172,8 @@ function checkBinding(core: HeaderCore, request: HeaderCore): void {
     equalBytes(core.targetInstance, request.sender) &&
     equalBytes(core.correlationId, request.correlationId) &&
     core.suite === request.suite
-  if (!isBound) throw new RouterError('FIELD_INVALID', 'Cannot take the reply: target, correlation or suite are not its request’s')
+  if (!isBound)
+    throw new RouterError('FIELD_INVALID', 'Cannot take the reply: target, correlation or suite are not its request’s')
 }
 
 /** One OPEN, one end for each attempt; a NACK says that nothing ran. */

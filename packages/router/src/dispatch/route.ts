@@ -50,7 +50,10 @@ export function route(core: HeaderCore, tables: readonly KnownTable[], nowMs: nu
   if (still.length === 0) throw stale('none of its candidates is one now')
   const sealed = still.filter((each) => core.recipients.some((other) => equalBytes(each, other)))
   if (sealed.length === 0) {
-    throw new RouterError('NO_ROUTE', `Cannot route the packet: it is sealed to no candidate of rule ${JSON.stringify(rule.id)}`)
+    throw new RouterError(
+      'NO_ROUTE',
+      `Cannot route the packet: it is sealed to no candidate of rule ${JSON.stringify(rule.id)}`,
+    )
   }
   return { table, rule, candidates: sealed.map(toHex) }
 }
@@ -75,13 +78,17 @@ export function chooseAgent(
   loads: ReadonlyMap<string, AgentLoad>,
   tried: readonly string[] = [],
 ): string {
-  const weightOf = (agent: string) => Math.max(1, rule.candidates.find(({ instance }) => toHex(instance) === agent)?.weight ?? 1)
+  const weightOf = (agent: string) =>
+    Math.max(1, rule.candidates.find(({ instance }) => toHex(instance) === agent)?.weight ?? 1)
   const ranked = candidates.map((candidate, order) => {
     const load = loads.get(candidate)
-    const busy = load === undefined ? 0 : (load.waiting + load.agent.running + load.agent.queued) / Math.max(1, load.agent.slots)
+    const busy =
+      load === undefined ? 0 : (load.waiting + load.agent.running + load.agent.queued) / Math.max(1, load.agent.slots)
     const isAway = load === undefined || load.agent.draining
     return { candidate, key: [Number(tried.includes(candidate)), Number(isAway), busy / weightOf(candidate), order] }
   })
-  ranked.sort((a, b) => a.key.map((value, i) => value - (b.key[i] as number)).find((difference) => difference !== 0) ?? 0)
+  ranked.sort(
+    (a, b) => a.key.map((value, i) => value - (b.key[i] as number)).find((difference) => difference !== 0) ?? 0,
+  )
   return ranked[0]?.candidate as string
 }

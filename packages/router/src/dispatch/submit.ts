@@ -7,14 +7,14 @@
 import { encode, Packet } from '@mystranet/schemas/messages'
 import { fromHex, toHex } from '@mystranet/sdk/bytes'
 import type { ParsedPacket } from '@mystranet/sdk/envelope'
-import { refusalOf, RouterError } from '../errors.ts'
+import { RouterError, refusalOf } from '../errors.ts'
 import type { RequestRecord } from '../ports.ts'
 import { createRateLimit } from '../rate.ts'
 import type { Admission } from './admit.ts'
 import { type Attempts, packetAddendum, released } from './attempts.ts'
 import { coreOf, type Desk, draftFor } from './desk.ts'
 import type { Keyring } from './keyring.ts'
-import { route, type Routed } from './route.ts'
+import { type Routed, route } from './route.ts'
 import type { Tables } from './tables.ts'
 
 export interface Submitted {
@@ -48,7 +48,8 @@ export function createSubmission(desk: Desk, deps: SubmitDeps): Submission {
 
   const limitByRule = ({ rule }: Routed, sender: string) => {
     const perMinute = rule.limits?.packetsPerMinute
-    if (perMinute) ruleRates.take(`${rule.id} ${sender}`, desk.nowMs(), { perMinute, burst: Math.max(1, Math.ceil(perMinute / 10)) })
+    if (perMinute)
+      ruleRates.take(`${rule.id} ${sender}`, desk.nowMs(), { perMinute, burst: Math.max(1, Math.ceil(perMinute / 10)) })
   }
 
   /** From a stored request to its receipt, wherever the last try ended. */
@@ -67,7 +68,8 @@ export function createSubmission(desk: Desk, deps: SubmitDeps): Submission {
     if (desk.nowMs() >= record.expiresMs) throw expired(record.id)
     const core = coreOf(record)
     const [attempt] = record.attempts
-    if (attempt === undefined) throw new RouterError('STORE_FAILED', 'Cannot commit: no attempt is stored', { packet: record.id })
+    if (attempt === undefined)
+      throw new RouterError('STORE_FAILED', 'Cannot commit: no attempt is stored', { packet: record.id })
     const subject = fromHex(record.id) as Uint8Array
     const commitment = core.contentCommitment
     const [requestReceipt, attemptReceipt] = await desk.commit([
@@ -76,7 +78,9 @@ export function createSubmission(desk: Desk, deps: SubmitDeps): Submission {
     ])
     desk.trace.stage('commit', { packet: record.id, attempt: 1, agent: attempt.agent })
     const receipts = { request: requestReceipt as Uint8Array, attempt: attemptReceipt as Uint8Array }
-    const after = await desk.change(record.id, (each) => (each.state === 'prepared' ? released(each, 1, receipts) : undefined))
+    const after = await desk.change(record.id, (each) =>
+      each.state === 'prepared' ? released(each, 1, receipts) : undefined,
+    )
     if (after.state === 'void') throw expired(record.id)
     desk.trace.stage('release', { packet: record.id })
     desk.metrics.count('weave_attempts_total')
@@ -106,7 +110,10 @@ export function createSubmission(desk: Desk, deps: SubmitDeps): Submission {
       const attempt = await attempts.plan(core, routed, [])
       const { waiting } = await desk.queue.depth(desk.nowMs(), attempt.agent)
       if (waiting >= desk.config.queueLimit) {
-        throw new RouterError('QUEUE_FULL', `Cannot take the packet: ${waiting} packets wait for its agent`, { packet: id, retryAfterMs: 2_000 })
+        throw new RouterError('QUEUE_FULL', `Cannot take the packet: ${waiting} packets wait for its agent`, {
+          packet: id,
+          retryAfterMs: 2_000,
+        })
       }
       desk.trace.stage('route', { packet: id, agent: attempt.agent })
       const { record } = await desk.packets.insert({

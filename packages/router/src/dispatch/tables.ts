@@ -49,11 +49,18 @@ export function createTables(desk: Desk): Tables {
         if (current !== undefined && equalBytes(current.known.digest, digest)) return current.stored.receipt
         const version = (current?.known.table.version ?? 0n) + 1n
         if (table.version < version) {
-          throw new RouterError('TABLE_ROLLED_BACK', `Cannot take the routing table: version ${table.version}, wanted ${version}`)
+          throw new RouterError(
+            'TABLE_ROLLED_BACK',
+            `Cannot take the routing table: version ${table.version}, wanted ${version}`,
+          )
         }
-        const follows = current === undefined ? table.previous === undefined : isSame(table.previous, current.known.digest)
+        const follows =
+          current === undefined ? table.previous === undefined : isSame(table.previous, current.known.digest)
         if (table.version > version || !follows) {
-          throw new RouterError('TABLE_INVALID', `Cannot take the routing table: it does not follow the one in force, wanted version ${version}`)
+          throw new RouterError(
+            'TABLE_INVALID',
+            `Cannot take the routing table: it does not follow the one in force, wanted version ${version}`,
+          )
         }
         const nowMs = desk.nowMs()
         if (!isInForce(table, nowMs)) {

@@ -9,17 +9,17 @@ import { randomBytes } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { type ServerType, serve } from '@hono/node-server'
+import { getConnInfo } from '@hono/node-server/conninfo'
 import type { DocumentSigner } from '@mystranet/sdk/envelope'
 import { createNoteKey, ED25519_TYPE, type NoteSigner } from '@mystranet/sdk/proof/note'
 import type { TrustFile } from '@mystranet/sdk/proof/trust-file'
-import { type ServerType, serve } from '@hono/node-server'
-import { getConnInfo } from '@hono/node-server/conninfo'
 import type { Context } from 'hono'
 import type { DestinationStream } from 'pino'
 import { filesTiles } from '../adapters/files-tiles.ts'
 import { filesWal } from '../adapters/files-wal.ts'
-import { sqliteLog, sqliteWitnessStore } from '../adapters/sqlite-log.ts'
 import { openSqliteStores } from '../adapters/sqlite/stores.ts'
+import { sqliteLog, sqliteWitnessStore } from '../adapters/sqlite-log.ts'
 import { createAgentLinks } from '../agent-links.ts'
 import { createApp } from '../app.ts'
 import { type RouterConfig, readConfig } from '../config.ts'
@@ -192,7 +192,10 @@ function openWitness(stateDir: string, log: NoteSigner, signer: NoteSigner, trus
     store.close()
     throw new RangeError(`Cannot start the router: the trust file's policy does not name its witness ${signer.keyName}`)
   }
-  return { link: { name, addCheckpoint: (body: Uint8Array) => witness.addCheckpoint(body) }, close: () => store.close() }
+  return {
+    link: { name, addCheckpoint: (body: Uint8Array) => witness.addCheckpoint(body) },
+    close: () => store.close(),
+  }
 }
 
 function listen(app: ReturnType<typeof createApp>, { host, port }: RouterConfig) {

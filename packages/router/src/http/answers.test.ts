@@ -31,7 +31,9 @@ describe('answerStream()', () => {
   it('begins with a heartbeat, gives all pages, and ends with record 0', async () => {
     const { state, reader } = countingReader(3)
     const bytes = new Uint8Array(await new Response(answerStream(reader, 10)).arrayBuffer())
-    const types = createRecordParser().push(bytes).map(({ type }) => type)
+    const types = createRecordParser()
+      .push(bytes)
+      .map(({ type }) => type)
     expect(types).toEqual(['heartbeat', 'frame', 'frame', 'frame', 'end'])
     expect(state.closed).toBe(1)
   })

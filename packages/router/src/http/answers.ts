@@ -27,10 +27,15 @@ const MAX_AUTHORIZATION_CHARS = 4_096
 export function answerRoutes({ readAnswer, heartbeatMs }: AnswerRoutesDeps) {
   return new Hono().get('/v1/packets/:id/answer', async (c) => {
     const id = c.req.param('id')
-    if (!PACKET_ID.test(id)) throw new RouterError('FIELD_INVALID', 'Cannot fetch the answer: its packet id is not 64 hex digits')
+    if (!PACKET_ID.test(id))
+      throw new RouterError('FIELD_INVALID', 'Cannot fetch the answer: its packet id is not 64 hex digits')
     const reader = await readAnswer(id, fetchOf(c.req.header('authorization')))
     const body = answerStream(reader, heartbeatMs)
-    return c.body(body, 200, { 'content-type': ANSWER_MEDIA_TYPE, 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
+    return c.body(body, 200, {
+      'content-type': ANSWER_MEDIA_TYPE,
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no',
+    })
   })
 }
 
@@ -38,7 +43,10 @@ function fetchOf(authorization: string | undefined): Uint8Array {
   const text = authorization?.startsWith('Weave ') ? authorization.slice(6) : undefined
   const document = text === undefined || text.length > MAX_AUTHORIZATION_CHARS ? undefined : fromBase64(text)
   if (document === undefined) {
-    throw new RouterError('SIGNATURE_INVALID', 'Cannot fetch the answer: no authorization, wanted “Weave” and a signed answer-fetch')
+    throw new RouterError(
+      'SIGNATURE_INVALID',
+      'Cannot fetch the answer: no authorization, wanted “Weave” and a signed answer-fetch',
+    )
   }
   return document
 }
@@ -61,7 +69,8 @@ export function answerStream(reader: AnswerReader, heartbeatMs: number): Readabl
         }
         for (let waited = false; !isGone; waited = true) {
           const page = await reader.next()
-          if (page.length > 0) return controller.enqueue(concat(...page.map(({ type, value }) => encodeRecord(type, value))))
+          if (page.length > 0)
+            return controller.enqueue(concat(...page.map(({ type, value }) => encodeRecord(type, value))))
           if (await reader.ended()) {
             controller.enqueue(END)
             leave()

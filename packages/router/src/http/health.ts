@@ -51,7 +51,9 @@ async function missingOf({ queue, agents, isLogStopped, nowMs, canaryMs }: Healt
   for (const { instance, canaryMs: atMs } of linked) {
     const ageMs = atMs === undefined ? undefined : nowMs() - atMs
     if (ageMs === undefined || ageMs > canaryMs) {
-      missing.push(`agent ${instance.slice(0, 12)}: its engine gave no token ${ageMs === undefined ? 'yet' : `for ${ageMs} ms`}`)
+      missing.push(
+        `agent ${instance.slice(0, 12)}: its engine gave no token ${ageMs === undefined ? 'yet' : `for ${ageMs} ms`}`,
+      )
     }
   }
   return missing

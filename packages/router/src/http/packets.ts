@@ -20,7 +20,10 @@ export interface PacketRoutesDeps {
 export function packetRoutes({ submit }: PacketRoutesDeps) {
   return new Hono().post('/v1/packets', bodyLimit({ maxSize: MAX_PACKET_BYTES, onError: tooLarge }), async (c) => {
     const { receipt, known } = await submit(new Uint8Array(await c.req.arrayBuffer()))
-    return c.body(receipt.slice(), known ? 200 : 202, { 'content-type': 'application/x-protobuf', 'cache-control': 'no-store' })
+    return c.body(receipt.slice(), known ? 200 : 202, {
+      'content-type': 'application/x-protobuf',
+      'cache-control': 'no-store',
+    })
   })
 }
 

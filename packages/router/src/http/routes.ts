@@ -38,7 +38,9 @@ export function keyRoutes({ nexus, invites, nowMs }: KeyRoutesDeps) {
       const shown = await nexus.tables.shown()
       if (shown === undefined) throw new RouterError('NO_ROUTE', 'Cannot show the routes: no routing table is in force')
       const { stored, known } = shown
-      const names = new Set(known.table.rules.flatMap(({ candidates }) => candidates.map(({ instance }) => toHex(instance))))
+      const names = new Set(
+        known.table.rules.flatMap(({ candidates }) => candidates.map(({ instance }) => toHex(instance))),
+      )
       const chains = await Promise.all([...names].map((name) => nexus.keyring.offer(fromHex(name) as Uint8Array)))
       const body = encode(Routes, {
         routingTable: stored.document,
@@ -57,8 +59,12 @@ export function keyRoutes({ nexus, invites, nowMs }: KeyRoutesDeps) {
     })
     .post('/v1/keys', bodyLimit({ maxSize: MAX_ENROL_BYTES, onError: tooLarge }), async (c) => {
       const { events, invite } = read(KeyEvents, new Uint8Array(await c.req.arrayBuffer()))
-      const permit = async (instance: string) => invite !== undefined && invites.use(inviteHash(invite), instance, nowMs())
-      const receipts = await nexus.enrol(events.map((event) => encode(SignedKeyEvent, event)), permit)
+      const permit = async (instance: string) =>
+        invite !== undefined && invites.use(inviteHash(invite), instance, nowMs())
+      const receipts = await nexus.enrol(
+        events.map((event) => encode(SignedKeyEvent, event)),
+        permit,
+      )
       const body = encode(Receipts, { receipts: receipts.map(parseReceipt) })
       return c.body(body, 200, { 'content-type': PROTOBUF, 'cache-control': 'no-store' })
     })

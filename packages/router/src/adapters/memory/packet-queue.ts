@@ -14,19 +14,24 @@ interface Place extends QueueItem {
 export function memoryPacketQueue({ limit }: { readonly limit: number }): PacketQueue {
   const places = new Map<string, Place>()
   let leases = 0
-  const open = (agent?: string) => [...places.values()].filter((each) => !each.done && (agent === undefined || each.agent === agent))
+  const open = (agent?: string) =>
+    [...places.values()].filter((each) => !each.done && (agent === undefined || each.agent === agent))
   const leased = (lease: string) => open().find((each) => each.lease === lease)
   return {
     async publish(item) {
       const name = `${item.packet} ${item.attempt}`
       if (places.has(name)) return
       if (open(item.agent).length >= limit) {
-        throw new RouterError('QUEUE_FULL', `Cannot queue the packet: ${limit} packets wait for its agent`, { packet: item.packet })
+        throw new RouterError('QUEUE_FULL', `Cannot queue the packet: ${limit} packets wait for its agent`, {
+          packet: item.packet,
+        })
       }
       places.set(name, { ...item, done: false, lease: undefined, untilMs: 0, readyMs: 0, delivery: 0 })
     },
     async lease(agent, count, nowMs, leaseMs) {
-      const ready = open(agent).filter((each) => each.readyMs <= nowMs && (each.lease === undefined || each.untilMs <= nowMs))
+      const ready = open(agent).filter(
+        (each) => each.readyMs <= nowMs && (each.lease === undefined || each.untilMs <= nowMs),
+      )
       return ready.slice(0, count).map((place) => {
         place.lease = `memory.${++leases}`
         place.untilMs = nowMs + leaseMs
@@ -63,7 +68,10 @@ export function memoryPacketQueue({ limit }: { readonly limit: number }): Packet
     },
     async depth(nowMs, agent) {
       const waiting = open(agent)
-      return { waiting: waiting.length, leased: waiting.filter((each) => each.lease !== undefined && each.untilMs > nowMs).length }
+      return {
+        waiting: waiting.length,
+        leased: waiting.filter((each) => each.lease !== undefined && each.untilMs > nowMs).length,
+      }
     },
     async forget(packet) {
       for (const [name, place] of places) if (place.packet === packet && place.done) places.delete(name)

@@ -23,7 +23,8 @@ export function memoryPacketStore(): PacketStore {
     unfinished: async () => [...stored.values()].filter(({ record }) => isOpen(record)).map(({ record }) => record.id),
     async forget(beforeMs) {
       const old = [...stored.values()].filter(
-        ({ record }) => !isOpen(record) && record.endedMs > 0 && record.endedMs < beforeMs && record.expiresMs < beforeMs,
+        ({ record }) =>
+          !isOpen(record) && record.endedMs > 0 && record.endedMs < beforeMs && record.expiresMs < beforeMs,
       )
       for (const { record } of old) stored.delete(record.id)
       return old.map(({ record }) => record.id)

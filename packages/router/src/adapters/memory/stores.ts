@@ -1,7 +1,13 @@
 /** @module All stores of dispatch in memory. */
 import type { DispatchStores } from '../sqlite/stores.ts'
 import { memoryAnswerStore } from './answer-store.ts'
-import { memoryDeadLetters, memoryInvites, memoryKeyDirectory, memoryStatementStore, memoryTableStore } from './directories.ts'
+import {
+  memoryDeadLetters,
+  memoryInvites,
+  memoryKeyDirectory,
+  memoryStatementStore,
+  memoryTableStore,
+} from './directories.ts'
 import { memoryPacketQueue } from './packet-queue.ts'
 import { memoryPacketStore } from './packet-store.ts'
 import { memoryReplayStore } from './replay-store.ts'

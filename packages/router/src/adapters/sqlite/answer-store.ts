@@ -30,14 +30,17 @@ export function sqliteAnswerStore(db: Database): AnswerStore {
   const tailOf = (request: string): Tail => {
     let tail = tails.get(request)
     if (tail === undefined) {
-      const last = Number(db.get('SELECT max(position) AS last FROM answer_record WHERE request = ?', request)?.['last'] ?? 0)
+      const last = Number(
+        db.get('SELECT max(position) AS last FROM answer_record WHERE request = ?', request)?.['last'] ?? 0,
+      )
       tail = { last, records: [], bytes: 0, keys: new Set(), timer: undefined, flushing: undefined, barrier: undefined }
       tails.set(request, tail)
     }
     return tail
   }
   const isKnown = (request: string, tail: Tail, key: string) =>
-    tail.keys.has(key) || db.get('SELECT 1 FROM answer_record WHERE request = ? AND key = ?', request, key) !== undefined
+    tail.keys.has(key) ||
+    db.get('SELECT 1 FROM answer_record WHERE request = ? AND key = ?', request, key) !== undefined
   const take = (tail: Tail, record: AnswerRecord) => {
     tail.last += 1
     tail.records.push({ ...record, position: tail.last })
@@ -51,7 +54,9 @@ export function sqliteAnswerStore(db: Database): AnswerStore {
     const before = tail.flushing ?? Promise.resolve()
     const work = before.then(async () => {
       const written = tail.records.slice()
-      const fresh = added.filter(({ key }, i) => !isKnown(request, tail, key) && added.findIndex((each) => each.key === key) === i)
+      const fresh = added.filter(
+        ({ key }, i) => !isKnown(request, tail, key) && added.findIndex((each) => each.key === key) === i,
+      )
       if (written.length + fresh.length === 0) return
       const stored = fresh.map((record, i) => ({ ...record, position: tail.last + 1 + i }))
       // Positions are taken before the write, so that frames that come meanwhile stand behind.
@@ -104,7 +109,12 @@ export function sqliteAnswerStore(db: Database): AnswerStore {
         first !== undefined && after >= first - 1
           ? []
           : db
-              .all('SELECT * FROM answer_record WHERE request = ? AND position > ? ORDER BY position LIMIT ?', request, after, limit)
+              .all(
+                'SELECT * FROM answer_record WHERE request = ? AND position > ? ORDER BY position LIMIT ?',
+                request,
+                after,
+                limit,
+              )
               .map(recordOf)
       const whole = [...stored, ...pending.filter(({ position }) => position > (stored.at(-1)?.position ?? after))]
       // A page that is full may end before the tail begins: the tail must not be taken for its continuation.
@@ -114,7 +124,11 @@ export function sqliteAnswerStore(db: Database): AnswerStore {
       const tail = tailOf(request)
       await flush(request, tail, [])
       await db.write(() => {
-        db.run('INSERT INTO answer (request, ended_ms) VALUES (?, ?) ON CONFLICT (request) DO UPDATE SET ended_ms = excluded.ended_ms', request, nowMs)
+        db.run(
+          'INSERT INTO answer (request, ended_ms) VALUES (?, ?) ON CONFLICT (request) DO UPDATE SET ended_ms = excluded.ended_ms',
+          request,
+          nowMs,
+        )
       })
       if (tail.records.length === 0) tails.delete(request)
       tell(request)
@@ -123,7 +137,8 @@ export function sqliteAnswerStore(db: Database): AnswerStore {
       db.write(() => {
         db.run('UPDATE answer SET ended_ms = 0 WHERE request = ?', request)
       }),
-    ended: async (request) => Number(db.get('SELECT ended_ms FROM answer WHERE request = ?', request)?.['ended_ms'] ?? 0) > 0,
+    ended: async (request) =>
+      Number(db.get('SELECT ended_ms FROM answer WHERE request = ?', request)?.['ended_ms'] ?? 0) > 0,
     watch,
     forget: (beforeMs) =>
       db.write(() => {

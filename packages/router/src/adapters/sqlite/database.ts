@@ -122,4 +122,6 @@ function commit(db: DatabaseSync, batch: readonly Waiting[]): unknown {
 }
 
 const failed = (cause: unknown) =>
-  new RouterError('STORE_FAILED', 'Cannot write: the store failed, and stays closed until the router starts anew', { cause })
+  new RouterError('STORE_FAILED', 'Cannot write: the store failed, and stays closed until the router starts anew', {
+    cause,
+  })

@@ -1,5 +1,13 @@
 /** @module Key chains, routing tables, model statements, invitations and dead letters in SQLite. */
-import type { DeadLetter, DeadLetters, Invites, KeyDirectory, StatementStore, StoredTable, TableStore } from '../../ports.ts'
+import type {
+  DeadLetter,
+  DeadLetters,
+  Invites,
+  KeyDirectory,
+  StatementStore,
+  StoredTable,
+  TableStore,
+} from '../../ports.ts'
 import type { Database, Row } from './database.ts'
 
 export function sqliteKeyDirectory(db: Database): KeyDirectory {
@@ -26,7 +34,13 @@ export function sqliteTableStore(db: Database): TableStore {
     push: ({ version, document, receipt, sinceMs }) =>
       db.write(() => {
         if (version !== (newest()[0]?.version ?? 0n) + 1n) return 'conflict'
-        db.run('INSERT INTO routing_table (version, document, receipt, since_ms) VALUES (?, ?, ?, ?)', version, document, receipt, sinceMs)
+        db.run(
+          'INSERT INTO routing_table (version, document, receipt, since_ms) VALUES (?, ?, ?, ?)',
+          version,
+          document,
+          receipt,
+          sinceMs,
+        )
         return 'stored'
       }),
   }
@@ -46,7 +60,9 @@ export function sqliteStatementStore(db: Database): StatementStore {
         db.run('INSERT OR REPLACE INTO statement (agent, digest, receipt) VALUES (?, ?, ?)', agent, digest, receipt)
       }),
     newest: async (agent) =>
-      db.all('SELECT receipt FROM statement WHERE agent = ? ORDER BY place DESC LIMIT 8', agent).map((row) => row['receipt'] as Uint8Array),
+      db
+        .all('SELECT receipt FROM statement WHERE agent = ? ORDER BY place DESC LIMIT 8', agent)
+        .map((row) => row['receipt'] as Uint8Array),
   }
 }
 

@@ -5,7 +5,8 @@ import type { Database, Row } from './database.ts'
 
 /** @param limit Items that may wait for one agent. */
 export function sqlitePacketQueue(db: Database, { limit }: { readonly limit: number }): PacketQueue {
-  const backlog = (agent: string) => Number(db.get('SELECT count(*) AS n FROM queue WHERE agent = ? AND done = 0', agent)?.['n'])
+  const backlog = (agent: string) =>
+    Number(db.get('SELECT count(*) AS n FROM queue WHERE agent = ? AND done = 0', agent)?.['n'])
   let leases = 0
   // Leases of an earlier process cannot be told from ours by a counter alone.
   const process = `${Date.now().toString(36)}${Math.floor(Math.random() * 2 ** 32).toString(36)}`
@@ -14,7 +15,9 @@ export function sqlitePacketQueue(db: Database, { limit }: { readonly limit: num
       db.write(() => {
         if (db.get('SELECT 1 FROM queue WHERE packet = ? AND attempt = ?', packet, attempt) !== undefined) return
         if (backlog(agent) >= limit) {
-          throw new RouterError('QUEUE_FULL', `Cannot queue the packet: ${limit} packets wait for its agent`, { packet })
+          throw new RouterError('QUEUE_FULL', `Cannot queue the packet: ${limit} packets wait for its agent`, {
+            packet,
+          })
         }
         db.run('INSERT INTO queue (packet, attempt, agent, bytes) VALUES (?, ?, ?, ?)', packet, attempt, agent, bytes)
       }),
@@ -27,14 +30,26 @@ export function sqlitePacketQueue(db: Database, { limit }: { readonly limit: num
           const lease = `${process}.${++leases}`
           const delivery = Number(row['delivery']) + 1
           const place = Number(row['place'])
-          db.run('UPDATE queue SET lease = ?, until_ms = ?, delivery = ? WHERE place = ?', lease, nowMs + leaseMs, delivery, place)
+          db.run(
+            'UPDATE queue SET lease = ?, until_ms = ?, delivery = ? WHERE place = ?',
+            lease,
+            nowMs + leaseMs,
+            delivery,
+            place,
+          )
           return leaseOf(row, lease, delivery)
         }),
       )
     },
     extend: (lease, nowMs, leaseMs) =>
       db.write(
-        () => db.run('UPDATE queue SET until_ms = ? WHERE lease = ? AND done = 0 AND until_ms > ?', nowMs + leaseMs, lease, nowMs) > 0,
+        () =>
+          db.run(
+            'UPDATE queue SET until_ms = ? WHERE lease = ? AND done = 0 AND until_ms > ?',
+            nowMs + leaseMs,
+            lease,
+            nowMs,
+          ) > 0,
       ),
     release: (lease, readyMs) =>
       db.write(() => {

@@ -1,7 +1,7 @@
 /** @module The packet store in SQLite. */
 import type { PacketStore, RequestRecord, StoredRequest } from '../../ports.ts'
-import { encodeRecord, parseRecord } from '../record-text.ts'
 import { isOpen } from '../record-open.ts'
+import { encodeRecord, parseRecord } from '../record-text.ts'
 import type { Database, Row } from './database.ts'
 
 export function sqlitePacketStore(db: Database): PacketStore {
@@ -38,7 +38,11 @@ export function sqlitePacketStore(db: Database): PacketStore {
     forget: (beforeMs) =>
       db.write(() =>
         db
-          .all('DELETE FROM request WHERE open = 0 AND ended_ms > 0 AND ended_ms < ? AND expires_ms < ? RETURNING id', beforeMs, beforeMs)
+          .all(
+            'DELETE FROM request WHERE open = 0 AND ended_ms > 0 AND ended_ms < ? AND expires_ms < ? RETURNING id',
+            beforeMs,
+            beforeMs,
+          )
           .map((row) => String(row['id'])),
       ),
   }

@@ -24,12 +24,21 @@ export function sqliteReplayStore(db: Database): ReplayStore {
         if (!admitEpoch(key, epoch)) return 'stale'
         const at = String(epoch)
         const slot = Number(seq % BigInt(REPLAY_WINDOW_SLOTS))
-        const highest = BigInt(String(db.get('SELECT highest FROM epoch WHERE key = ? AND epoch = ?', key, at)?.['highest']))
+        const highest = BigInt(
+          String(db.get('SELECT highest FROM epoch WHERE key = ? AND epoch = ?', key, at)?.['highest']),
+        )
         const row = db.get('SELECT seq, id FROM slot WHERE key = ? AND epoch = ? AND slot = ?', key, at, slot)
         const holder = row !== undefined && String(row['seq']) === String(seq) ? String(row['id']) : undefined
         const verdict = judgeSequence(seq, id, highest, holder)
         if (verdict !== 'fresh') return verdict
-        db.run('INSERT OR REPLACE INTO slot (key, epoch, slot, seq, id) VALUES (?, ?, ?, ?, ?)', key, at, slot, String(seq), id)
+        db.run(
+          'INSERT OR REPLACE INTO slot (key, epoch, slot, seq, id) VALUES (?, ?, ?, ?, ?)',
+          key,
+          at,
+          slot,
+          String(seq),
+          id,
+        )
         if (seq > highest) db.run('UPDATE epoch SET highest = ? WHERE key = ? AND epoch = ?', String(seq), key, at)
         return 'fresh'
       }),

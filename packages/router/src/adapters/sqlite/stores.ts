@@ -2,7 +2,13 @@
 import type { NexusPorts } from '../../dispatch/desk.ts'
 import { sqliteAnswerStore } from './answer-store.ts'
 import { type Database, openDatabase } from './database.ts'
-import { sqliteDeadLetters, sqliteInvites, sqliteKeyDirectory, sqliteStatementStore, sqliteTableStore } from './directories.ts'
+import {
+  sqliteDeadLetters,
+  sqliteInvites,
+  sqliteKeyDirectory,
+  sqliteStatementStore,
+  sqliteTableStore,
+} from './directories.ts'
 import { sqlitePacketQueue } from './packet-queue.ts'
 import { sqlitePacketStore } from './packet-store.ts'
 import { sqliteReplayStore } from './replay-store.ts'
@@ -10,7 +16,10 @@ import { sqliteReplayStore } from './replay-store.ts'
 export type DispatchStores = Omit<NexusPorts, 'log' | 'links'>
 
 /** Opens them. @param path A path, or `:memory:`. */
-export function openSqliteStores(path: string, { queueLimit }: { readonly queueLimit: number }): DispatchStores & { readonly db: Database } {
+export function openSqliteStores(
+  path: string,
+  { queueLimit }: { readonly queueLimit: number },
+): DispatchStores & { readonly db: Database } {
   const db = openDatabase(path)
   return {
     db,
