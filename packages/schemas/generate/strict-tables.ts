@@ -60,21 +60,19 @@ function shapeOf(field: DescField): string {
   return field.fieldKind === 'list' ? `readonly ${each}[]` : each
 }
 
-function propertiesOf(field: DescField): string[] {
-  const type = typeOf(field)
-  const properties = [`no: ${field.number}`, `name: '${field.localName}'`, `type: '${type}'`]
-  if (getOption(field, option.required)) properties.push('required: true')
-  if (field.fieldKind === 'list') properties.push('repeated: true')
-  if (field.proto.proto3Optional) properties.push('explicit: true')
-  if (field.oneof && !field.proto.proto3Optional) properties.push(`oneof: '${field.oneof.name}'`)
-  const numbers = [
-    ['length', getOption(field, option.length)],
-    ['maxBytes', getOption(field, option.max_bytes)],
-    ['maxItems', getOption(field, option.max_items)],
-  ] as const
-  for (const [name, value] of numbers) if (value) properties.push(`${name}: ${value}`)
-  if (type === 'message') properties.push(`message: () => ${(field.message as DescMessage).name}`)
-  return properties
+/** The field in the words of `table` in `src/strict.ts`. */
+function textOf(field: DescField, index: number): string {
+  if (field.number !== index + 1) throw new Error(`${field}: a strict message numbers its fields without a gap`)
+  const mark = getOption(field, option.required) ? '!' : field.proto.proto3Optional ? '?' : ''
+  const length = getOption(field, option.length)
+  const maxBytes = getOption(field, option.max_bytes)
+  return [
+    `${field.localName}${mark}:${typeOf(field)}`,
+    length ? `=${length}` : '',
+    maxBytes ? `<${maxBytes}` : '',
+    field.fieldKind === 'list' ? `[${getOption(field, option.max_items) || ''}]` : '',
+    field.oneof && !field.proto.proto3Optional ? `|${field.oneof.name}` : '',
+  ].join('')
 }
 
 function sourceOf(message: DescMessage): string {
@@ -83,15 +81,16 @@ function sourceOf(message: DescMessage): string {
     const shape = shapeOf(field)
     return `  readonly ${field.localName}${required ? '' : '?'}: ${shape}${required ? '' : ' | undefined'}`
   })
-  const fields = message.fields.map((field) => `  { ${propertiesOf(field).join(', ')} },`)
+  const fields = message.fields.map(textOf).join(' ')
+  const nested = message.fields.flatMap(({ message }) => (message ? [`() => ${message.name}`] : []))
   return [
     `/** \`${message.typeName}\` */`,
     `export interface ${message.name} {`,
     ...members,
     '}',
-    `export const ${message.name}: Table<${message.name}> = /* @__PURE__ */ table('${message.typeName}', [`,
-    ...fields,
-    '])',
+    `export const ${message.name}: Table<${message.name}> = /* @__PURE__ */ table(`,
+    ...[`'${message.typeName}'`, `'${fields}'`, ...nested].map((argument) => `  ${argument},`),
+    ')',
   ].join('\n')
 }
 

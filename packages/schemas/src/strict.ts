@@ -14,24 +14,6 @@ export type Bytes = Uint8Array<ArrayBuffer>
 /** `enum` is a number below 2^31, `ms` a 64-bit time that a JavaScript number holds, `u64` a bigint. */
 type FieldType = 'u32' | 'enum' | 'u64' | 'ms' | 'bool' | 'string' | 'bytes' | 'message'
 
-/** One field of a strict message, as generated. */
-export interface Field {
-  readonly no: number
-  readonly name: string
-  readonly type: FieldType
-  readonly required?: boolean
-  /** A proto3 `optional` scalar: zero is a value of its own. */
-  readonly explicit?: boolean
-  readonly repeated?: boolean
-  /** Exact bytes of a present `bytes` value. */
-  readonly length?: number
-  /** Most bytes of a `bytes` or `string` value. */
-  readonly maxBytes?: number
-  readonly maxItems?: number
-  readonly oneof?: string
-  readonly message?: () => Table<unknown>
-}
-
 /** The fields of one message; `T` is its TypeScript shape. */
 export interface Table<T> {
   readonly name: string
@@ -81,31 +63,43 @@ const MOST: Partial<Record<FieldType, number>> = {
   bool: 1,
 }
 
-/** Builds a table; called by generated code only, with ascending field numbers. */
-export function table<T>(name: string, fields: readonly Field[]): Table<T> {
-  const byNumber: (Column | undefined)[] = []
-  for (const field of fields) {
-    const { no, type, repeated = false, oneof } = field
-    const text = type === 'string' || type === 'bytes' || type === 'message'
-    byNumber[no] = {
-      name: field.name,
-      path: `${name}.${field.name}`,
+/** Name, mark, type, exact bytes, most bytes, most items and oneof of a field in the text of a table. */
+const FIELD = /^(\w+)([!?]?):(\w+)(?:=(\d+))?(?:<(\d+))?(?:\[(\d*)\])?(?:\|(\w+))?$/
+
+/**
+ * Builds a table; called by generated code only.
+ *
+ * @param text The fields, in the order of their numbers, which run from 1 without a gap: `recipients!:bytes=32[8]`. That
+ *   is a name, `!` when it is required or `?` when it is a proto3 `optional`, `:` and the type; then, each where the
+ *   .proto says so: `=` and its exact bytes, `<` and its most bytes, `[` and its most items `]`, `|` and its oneof. It is
+ *   text, and not objects, because every page that verifies carries most tables.
+ * @param messages The tables of the fields of type `message`, in order.
+ */
+export function table<T>(name: string, text: string, ...messages: readonly (() => Table<unknown>)[]): Table<T> {
+  const fields = text.split(' ').map((field) => FIELD.exec(field) as readonly (string | undefined)[])
+  let nested = 0
+  const columns = fields.map(([, own = '', mark, kind, exact, most, items, oneof], i): Column => {
+    const type = kind as FieldType
+    const chunked = type === 'string' || type === 'bytes' || type === 'message'
+    const repeated = items !== undefined
+    return {
+      name: own,
+      path: `${name}.${own}`,
       type,
-      tag: no * 8 + (text || repeated ? 2 : 0),
-      chunked: text,
-      packed: repeated && !text,
+      tag: (i + 1) * 8 + (chunked || repeated ? 2 : 0),
+      chunked,
+      packed: repeated && !chunked,
       repeated,
-      required: field.required ?? false,
-      explicit: repeated || oneof !== undefined || type === 'message' || (field.explicit ?? false),
-      least: field.length ?? 0,
-      most: field.length ?? field.maxBytes ?? MOST[type] ?? Number.POSITIVE_INFINITY,
-      maxItems: field.maxItems ?? Number.POSITIVE_INFINITY,
-      rivals: oneof ? fields.filter((f) => f.oneof === oneof && f !== field).map((f) => f.name) : undefined,
-      message: field.message,
+      required: mark === '!',
+      explicit: repeated || oneof !== undefined || type === 'message' || mark === '?',
+      least: Number(exact ?? 0),
+      most: Number(exact ?? most ?? MOST[type] ?? Number.POSITIVE_INFINITY),
+      maxItems: Number(items || Number.POSITIVE_INFINITY),
+      rivals: oneof ? fields.filter((f) => f[7] === oneof && f[1] !== own).map((f) => f[1] as string) : undefined,
+      message: type === 'message' ? messages[nested++] : undefined,
     }
-  }
-  const columns = byNumber.filter((column) => column !== undefined)
-  return { name, columns, byNumber, checked: columns.filter((c) => c.required || c.repeated) }
+  })
+  return { name, columns, byNumber: [undefined, ...columns], checked: columns.filter((c) => c.required || c.repeated) }
 }
 
 const CUT = 'the bytes end inside a number'
