@@ -57,7 +57,9 @@ export async function buildPage(): Promise<Site> {
   const html = fillIn(readFileSync(inside('page/page.html'), 'utf8'), { CSP: PAGE_POLICY })
   return new Map([
     ['/', bytesOf(html)],
-    ...outputFiles.map((file) => [`/console/${file.path.split(/[\\/]/).pop()}`, file.contents as Uint8Array<ArrayBuffer>] as const),
+    ...outputFiles.map(
+      (file) => [`/console/${file.path.split(/[\\/]/).pop()}`, file.contents as Uint8Array<ArrayBuffer>] as const,
+    ),
   ])
 }
 
@@ -98,12 +100,14 @@ const standIns: Plugin = {
 
 /** Text that stands inside an element as it is; a closing tag in it would end the element. */
 function inMarkup(text: string, tag: string): string {
-  if (text.toLowerCase().includes(`</${tag}`)) throw new RangeError(`Cannot put a ${tag} into markup: it holds </${tag}`)
+  if (text.toLowerCase().includes(`</${tag}`))
+    throw new RangeError(`Cannot put a ${tag} into markup: it holds </${tag}`)
   return text
 }
 
 function fillIn(template: string, parts: Readonly<Record<string, string>>): string {
-  return template.replace(/%([A-Z]+)%/g, (_, name: string) => {
+  return template.replace(/\/\*%([A-Z]+)%\*\/|%([A-Z]+)%/g, (_, first?: string, second?: string) => {
+    const name = (first ?? second) as string
     const text = parts[name]
     if (text === undefined) throw new RangeError(`Cannot fill in the markup: nothing is named ${name}`)
     return text

@@ -28,7 +28,9 @@ export async function firstLoad(code: string): Promise<number> {
     for (const { kind, path: next } of outputs[path]!.imports) if (kind === 'import-statement') need(next)
   }
   need(Object.keys(outputs).find((path) => outputs[path]!.entryPoint !== undefined)!)
-  const files = outputFiles.filter(({ path }) => [...needed].some((wanted) => join(BASE.absWorkingDir, wanted) === path))
+  const files = outputFiles.filter(({ path }) =>
+    [...needed].some((wanted) => join(BASE.absWorkingDir, wanted) === path),
+  )
   return files.reduce((total, { contents }) => total + gzipped(contents), 0)
 }
 

@@ -38,7 +38,9 @@ export interface ConsoleOptions {
  * The pages as one function: answers GET and HEAD of what {@link assets} names, and of {@link TRUST_PATH}; gives
  * `undefined` for everything else, which is then the next handler's.
  */
-export async function createConsole(options: ConsoleOptions): Promise<(request: Request) => Promise<Response | undefined>> {
+export async function createConsole(
+  options: ConsoleOptions,
+): Promise<(request: Request) => Promise<Response | undefined>> {
   const files = await assets()
   return async (request) => {
     if (request.method !== 'GET' && request.method !== 'HEAD') return undefined
@@ -71,7 +73,11 @@ async function readBuilt(): Promise<Files> {
   const dist = new URL('./', import.meta.url)
   const read = async (name: string) => new Uint8Array(await readFile(new URL(name, dist)))
   const site = await readdir(new URL('site/', dist))
-  const files = site.map(async (name) => [name === 'index.html' ? '/' : `/console/${name}`, await read(`site/${name}`)] as const)
-  const verifier = ['verifier.html', 'verifier.html.sha256'].map(async (name) => [`/${name}`, await read(name)] as const)
+  const files = site.map(
+    async (name) => [name === 'index.html' ? '/' : `/console/${name}`, await read(`site/${name}`)] as const,
+  )
+  const verifier = ['verifier.html', 'verifier.html.sha256'].map(
+    async (name) => [`/${name}`, await read(name)] as const,
+  )
   return new Map(await Promise.all([...files, ...verifier]))
 }

@@ -16,7 +16,10 @@ beforeAll(async () => {
 afterAll(() => browser?.close())
 
 /** The page of a router that says what the script says. It must talk to that router alone, and break no policy. */
-async function opened(script: Partial<Script> = {}, { fragment = `#invite=${INVITE}`, ...context }: BrowserContextOptions & { fragment?: string } = {}) {
+async function opened(
+  script: Partial<Script> = {},
+  { fragment = `#invite=${INVITE}`, ...context }: BrowserContextOptions & { fragment?: string } = {},
+) {
   const router = await startScriptedRouter({ words: WORDS, delayMs: 1, invite: INVITE, ...script })
   onTestFinished(() => router.close())
   const watched = await watchedPage(browser, { acceptDownloads: true, ...context })
@@ -82,7 +85,10 @@ describe('the page of weave up', () => {
     await verdict()
     const [download] = await Promise.all([page.waitForEvent('download'), page.click('#save')])
     expect(download.suggestedFilename()).toMatch(/^answer-.*\.weave$/)
-    const answer = await verify(new Uint8Array(await readFile(await download.path())), parseTrustFile(router.world.trustFile))
+    const answer = await verify(
+      new Uint8Array(await readFile(await download.path())),
+      parseTrustFile(router.world.trustFile),
+    )
     expect(answer.text).toBe(WORDS.join(''))
   })
 
@@ -182,7 +188,8 @@ describe('the page of weave up', () => {
     const { page, ask } = await opened({ words: Array(200).fill('slow '), delayMs: 30 }, { reducedMotion: 'reduce' })
     await ask('Quiet?')
     await page.waitForSelector('#steps .now')
-    const moving = () => page.evaluate(() => getComputedStyle(document.querySelector('#steps .now')!, '::before').animationName)
+    const moving = () =>
+      page.evaluate(() => getComputedStyle(document.querySelector('#steps .now')!, '::before').animationName)
     expect(await moving()).toBe('none')
     await page.emulateMedia({ reducedMotion: 'no-preference' })
     expect(await moving()).toBe('breathe')

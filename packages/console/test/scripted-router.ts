@@ -29,7 +29,8 @@ export async function startScriptedRouter(script: Script) {
 
   async function api(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
     const send = (bytes: Uint8Array, status = 200) => response.writeHead(status).end(bytes)
-    const refuse = (status: number, code: string) => response.writeHead(status).end(JSON.stringify({ code, detail: 'Cannot go on: a script says so' }))
+    const refuse = (status: number, code: string) =>
+      response.writeHead(status).end(JSON.stringify({ code, detail: 'Cannot go on: a script says so' }))
     const [, , what, id] = path.split('/')
     if (path === '/log/checkpoint') return void send(world.checkpoint())
     if (what === 'routes') return void send(encode(Routes, world.routes()))
@@ -49,7 +50,9 @@ export async function startScriptedRouter(script: Script) {
       return void send(encode(Receipt, receipt), 202)
     }
     response.writeHead(200)
-    for await (const record of world.answer(requests.get(id!)!, script.words, script.delayMs, () => cancelled.has(id!))) {
+    for await (const record of world.answer(requests.get(id!)!, script.words, script.delayMs, () =>
+      cancelled.has(id!),
+    )) {
       response.write(record)
     }
     response.end()
@@ -61,7 +64,9 @@ export async function startScriptedRouter(script: Script) {
       if (path.startsWith('/v1/') || path.startsWith('/log/')) return await api(request, response, path)
       const answer = await pages(new Request(`http://x${request.url}`, { method: request.method! }))
       if (answer === undefined) return void response.writeHead(404).end()
-      response.writeHead(answer.status, Object.fromEntries(answer.headers)).end(new Uint8Array(await answer.arrayBuffer()))
+      response
+        .writeHead(answer.status, Object.fromEntries(answer.headers))
+        .end(new Uint8Array(await answer.arrayBuffer()))
     } catch (error) {
       console.error(error)
       response.writeHead(500).end()
@@ -72,10 +77,11 @@ export async function startScriptedRouter(script: Script) {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     world,
     cancelled,
-    close: () => new Promise<void>((resolve) => {
-      server.close(() => resolve())
-      server.closeAllConnections()
-    }),
+    close: () =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
   }
 }
 

@@ -18,13 +18,12 @@ import {
   type SignedKeyEvent,
 } from '@mystranet/schemas/messages'
 import { type Bytes, concat, toHex } from '../../sdk/src/bytes.ts'
-import { documentDigest } from '../../sdk/src/envelope/hash.ts'
+import { documentDigest, kemKeyId } from '../../sdk/src/envelope/hash.ts'
 import { type ParsedPacket, parsePacket } from '../../sdk/src/envelope/parse.ts'
 import { encodeRecord } from '../../sdk/src/envelope/record.ts'
 import { keyEventDigest, parseKeyEvent, signDelegation, signPacketKey, signPrekey } from '../../sdk/src/keys/event.ts'
 import { instanceId } from '../../sdk/src/keys/instance-id.ts'
 import { kemFor } from '../../sdk/src/keys/kem.ts'
-import { kemKeyId } from '../../sdk/src/envelope/hash.ts'
 import { openRequest } from '../../sdk/src/packet/open.ts'
 import { deriveReplyKeys } from '../../sdk/src/packet/reply-keys.ts'
 import { sealClose, sealOpen } from '../../sdk/src/packet/seal.ts'
@@ -74,7 +73,12 @@ export async function scriptedWorld(tag = 'misty.weave') {
   const nowMs = Date.now()
   const at = { network, createdMs: nowMs - 1_000 }
   const notAfterMs = nowMs + 86_400_000
-  const delegation = await signDelegation({ ...at, root: keys.agentRoot, operational: keys.agentOperational, notAfterMs })
+  const delegation = await signDelegation({
+    ...at,
+    root: keys.agentRoot,
+    operational: keys.agentOperational,
+    notAfterMs,
+  })
   const head = keyEventDigest(delegation.body)
   const hook = { ...at, instance: agent, operational: keys.agentOperational, delegation: head }
   const events: Record<string, SignedKeyEvent> = {
@@ -108,17 +112,28 @@ export async function scriptedWorld(tag = 'misty.weave') {
     },
     keys.agentPacket,
   )
-  const eventEntries = Object.entries(events).map(([name, { body }]) => [name, control('key-event', keyEventDigest(body))])
+  const eventEntries = Object.entries(events).map(([name, { body }]) => [
+    name,
+    control('key-event', keyEventDigest(body)),
+  ])
   await log.append({
     ...(Object.fromEntries(eventEntries) as Record<string, Entry>),
     table: control('routing-table', digestOf('routing-table', routingTable)),
     statement: control('model-statement', digestOf('model-statement', statement)),
   })
-  const agentKeys = () => ({ events: Object.entries(events).map(([name, event]) => ({ event, receipt: log.receipt(name) })) })
+  const agentKeys = () => ({
+    events: Object.entries(events).map(([name, event]) => ({ event, receipt: log.receipt(name) })),
+  })
   const enrolled = new Map<string, { names: string[]; events: SignedKeyEvent[]; head: Uint8Array }>()
   const sequence = createSequence(nowMs)
 
-  const packetEntry = (kind: LeafKind, id: Uint8Array, { core }: Pick<ParsedPacket, 'core'>, chainHead: Uint8Array, partition: Uint8Array): Entry => {
+  const packetEntry = (
+    kind: LeafKind,
+    id: Uint8Array,
+    { core }: Pick<ParsedPacket, 'core'>,
+    chainHead: Uint8Array,
+    partition: Uint8Array,
+  ): Entry => {
     const { sender, senderKey, epoch, seq, recipients, attempt, contentCommitment: commitment } = core
     const addendum = { nonce: id.slice(0, 16), sender, senderKey, epoch, seq, chainHead, recipients }
     return { kind, subject: id, partition, attempt, commitment, addendum }
@@ -139,7 +154,9 @@ export async function scriptedWorld(tag = 'misty.weave') {
       const instance = toHex(parseKeyEvent(events[0]!).instance)
       const known = enrolled.get(instance) ?? { names: [], events: [], head: keyEventDigest(events[0]!.body) }
       const names = events.map((_, i) => `${instance}-${known.names.length + i}`)
-      await log.append(Object.fromEntries(events.map(({ body }, i) => [names[i]!, control('key-event', keyEventDigest(body))])))
+      await log.append(
+        Object.fromEntries(events.map(({ body }, i) => [names[i]!, control('key-event', keyEventDigest(body))])),
+      )
       enrolled.set(instance, { ...known, names: [...known.names, ...names], events: [...known.events, ...events] })
       return names.map(log.receipt)
     },
@@ -149,7 +166,15 @@ export async function scriptedWorld(tag = 'misty.weave') {
       const { core, id } = packet
       if (core.kind === KINDS.CANCEL) {
         const name = `cancel-${toHex(id)}`
-        await log.append({ [name]: packetEntry('cancel', id, packet, new Uint8Array(32), packetPartition(core.sender, core.correlationId)) })
+        await log.append({
+          [name]: packetEntry(
+            'cancel',
+            id,
+            packet,
+            new Uint8Array(32),
+            packetPartition(core.sender, core.correlationId),
+          ),
+        })
         return { packet, receipt: log.receipt(name) }
       }
       const partition = packetPartition(core.sender, core.correlationId)
@@ -169,18 +194,33 @@ export async function scriptedWorld(tag = 'misty.weave') {
       return { packet, receipt: log.receipt(name) }
     },
     /** The records of the answer. @param cut Ends it as cancelled once it says true. */
-    async *answer(packet: ParsedPacket, words: readonly string[], delayMs: number, cut: () => boolean): AsyncGenerator<Uint8Array> {
+    async *answer(
+      packet: ParsedPacket,
+      words: readonly string[],
+      delayMs: number,
+      cut: () => boolean,
+    ): AsyncGenerator<Uint8Array> {
       const { core, id } = packet
       const name = toHex(id)
       const partition = packetPartition(core.sender, core.correlationId)
       const wait = () => new Promise((resolve) => setTimeout(resolve, delayMs))
       yield encodeRecord('heartbeat', new TextEncoder().encode('queued 0'))
       const wanted = toHex(kemKeyId(1, pair.publicKey))
-      const own = { instance: agent, session: () => undefined, kemKey: (of: Uint8Array) => (toHex(of) === wanted ? pair : undefined) }
+      const own = {
+        instance: agent,
+        session: () => undefined,
+        kemKey: (of: Uint8Array) => (toHex(of) === wanted ? pair : undefined),
+      }
       const { replySecret } = await openRequest(packet, own)
       const responseNonce = new Uint8Array(32).fill(5) as Bytes
       const replyKeys = deriveReplyKeys(replySecret, responseNonce)
-      const draft = { request: { id, core }, sender: agent, senderKey: keys.agentPacket.publicKey, attempt: 1, responseNonce }
+      const draft = {
+        request: { id, core },
+        sender: agent,
+        senderKey: keys.agentPacket.publicKey,
+        attempt: 1,
+        responseNonce,
+      }
       const place = () => ({ place: sequence.next(), nowMs: Date.now() })
       yield encodeRecord('agent-keys', encode(KeyChain, agentKeys()))
       yield encodeRecord('attempt-receipt', encode(ReceiptTable, log.receipt(`${name}-attempt`)))
@@ -199,7 +239,14 @@ export async function scriptedWorld(tag = 'misty.weave') {
         if (last) break
         await wait()
       }
-      const end = { streamId: open.id, frames: writer.count, root: writer.root(), ended: true, answer: concat(...payloads), answerSalt: replyKeys.answerSalt }
+      const end = {
+        streamId: open.id,
+        frames: writer.count,
+        root: writer.root(),
+        ended: true,
+        answer: concat(...payloads),
+        answerSalt: replyKeys.answerSalt,
+      }
       const code = cut() ? OUTCOMES.CANCELLED : OUTCOMES.STOP
       const content = closeContentOf(end, { promptTokens: 9, completionTokens: writer.count })
       const close = await sealClose({ ...draft, ...place(), code }, content, replyKeys, keys.agentPacket)

@@ -6,12 +6,12 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { encodeSavedAnswer } from '../../sdk/src/proof/saved-answer.ts'
-import { savedAnswerToJson } from '../../sdk/src/proof/saved-answer-json.ts'
-import { exportReceipt } from '../../sdk/src/proof/receipt.ts'
-import { createNoteKey, ED25519_TYPE } from '../../sdk/src/proof/note.ts'
 import { CHECK_NAMES } from '../../sdk/src/proof/checks/name.ts'
 import { type Story, storyFixture } from '../../sdk/src/proof/fixture.ts'
+import { createNoteKey, ED25519_TYPE } from '../../sdk/src/proof/note.ts'
+import { exportReceipt } from '../../sdk/src/proof/receipt.ts'
+import { encodeSavedAnswer } from '../../sdk/src/proof/saved-answer.ts'
+import { savedAnswerToJson } from '../../sdk/src/proof/saved-answer-json.ts'
 import { encodeTrustFile } from '../../sdk/src/proof/trust-file.ts'
 import { buildVerifier } from '../build.ts'
 import { launchChromium, watchedPage } from './browser.ts'
@@ -39,7 +39,9 @@ beforeAll(async () => {
     'garbage.weave': 'what is this?',
     'empty.weave': '',
     'broken.json': '{"version": 1, ',
-    'other.trust': Buffer.from(encodeTrustFile({ ...trust, name: 'other', policy: { ...trust.policy, logs: strangerLogs(trust, keys) } })),
+    'other.trust': Buffer.from(
+      encodeTrustFile({ ...trust, name: 'other', policy: { ...trust.policy, logs: strangerLogs(trust, keys) } }),
+    ),
   }
   for (const [name, bytes] of Object.entries(files)) writeFileSync(file(name), bytes)
 })
@@ -55,7 +57,9 @@ function strangerLogs(trust: Story['trust'], keys: Story['keys']) {
 }
 
 /** Opens the verifier from disk; whatever happens then, it must have asked for nothing and broken no policy. */
-async function opened(options: BrowserContextOptions & { page?: string; prepare?: (page: Page) => Promise<unknown> } = {}) {
+async function opened(
+  options: BrowserContextOptions & { page?: string; prepare?: (page: Page) => Promise<unknown> } = {},
+) {
   const { page: name, prepare, ...context } = options
   const watched = await watchedPage(browser, context)
   const { page, requests, faults } = watched
@@ -196,11 +200,14 @@ describe('the verifier, opened from disk', () => {
 
   it('takes what is dropped, and what is pasted', async () => {
     const { page, verdict, quiet } = await opened()
-    await page.evaluate((text) => {
-      const data = new DataTransfer()
-      data.items.add(new File([text], 'trust'))
-      dispatchEvent(new DragEvent('drop', { dataTransfer: data, cancelable: true }))
-    }, new TextDecoder().decode(encodeTrustFile(story.trust)))
+    await page.evaluate(
+      (text) => {
+        const data = new DataTransfer()
+        data.items.add(new File([text], 'trust'))
+        dispatchEvent(new DragEvent('drop', { dataTransfer: data, cancelable: true }))
+      },
+      new TextDecoder().decode(encodeTrustFile(story.trust)),
+    )
     await page.waitForSelector('#trust-slot.full')
     await page.click('summary')
     await page.fill('#pasted', savedAnswerToJson(story.saved))
@@ -211,16 +218,26 @@ describe('the verifier, opened from disk', () => {
 
   it('is usable by the keyboard alone', async () => {
     const { page, verdict } = await opened()
-    for (const name of ['good.weave', 'trust']) {
+    const next = async () => {
       await page.keyboard.press('Tab')
-      const outline = await page.evaluate(() => getComputedStyle(document.activeElement!).outlineStyle)
-      expect(outline).toBe('solid')
-      const [chooser] = await Promise.all([page.waitForEvent('filechooser'), page.keyboard.press('Space')])
-      await chooser.setFiles(file(name))
+      expect(await page.evaluate(() => getComputedStyle(document.activeElement!).outlineStyle)).toBe('solid')
+      return page.evaluate(() => document.activeElement!.id || document.activeElement!.tagName)
     }
+    expect(await next()).toBe('evidence')
+    const [chooser] = await Promise.all([page.waitForEvent('filechooser'), page.keyboard.press('Space')])
+    await chooser.setFiles(file('good.weave'))
+    await page.waitForSelector('#evidence-slot.full')
+    expect([await next(), await next(), await next()]).toEqual(['trust', 'first-use', 'SUMMARY'])
+    await page.keyboard.press('Enter')
+    expect(await next()).toBe('pasted')
+    await page.keyboard.insertText(new TextDecoder().decode(encodeTrustFile(story.trust)))
+    expect(await next()).toBe('read-pasted')
+    await page.keyboard.press('Enter')
     expect(await verdict()).toBe('VERIFIED under “local”')
     // The verdict has the focus, and says itself what it is.
-    expect(await page.evaluate(() => document.activeElement!.getAttribute('aria-label'))).toBe('Verdict: VERIFIED under “local”')
+    expect(await page.evaluate(() => document.activeElement!.getAttribute('aria-label'))).toBe(
+      'Verdict: VERIFIED under “local”',
+    )
   })
 
   it('fits a narrow screen without a sideways scroll', async () => {
@@ -272,7 +289,10 @@ describe('the policy of the verifier', () => {
 
   it('runs no script but the one that it names', async () => {
     const html = new TextDecoder().decode(await buildVerifier())
-    writeFileSync(file('changed.html'), html.replace('<script type="module">', '<script type="module">document.title="mine";'))
+    writeFileSync(
+      file('changed.html'),
+      html.replace('<script type="module">', '<script type="module">document.title="mine";'),
+    )
     const { page, faults } = await opened({ page: 'changed.html' })
     await page.waitForTimeout(300)
     expect(await page.title()).toBe('Weave verifier')

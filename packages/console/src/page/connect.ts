@@ -3,7 +3,15 @@
  *
  * @module
  */
-import { type Client, createClient, type Identity, isPacketError, type Memory, parseTrustFile, type TrustFile } from '@mystranet/sdk'
+import {
+  type Client,
+  createClient,
+  type Identity,
+  isPacketError,
+  type Memory,
+  parseTrustFile,
+  type TrustFile,
+} from '@mystranet/sdk'
 import { toHex } from '@mystranet/sdk/bytes'
 import { type BrowserKeys, browserIdentity } from './identity.ts'
 import { forget, putUp, takeDown } from './shelf.ts'
@@ -15,7 +23,7 @@ export interface Connection {
   readonly client: Client
   readonly trust: TrustFile
   /** The trust file's bytes, for the user to keep. */
-  readonly trustBytes: Uint8Array
+  readonly trustBytes: Uint8Array<ArrayBuffer>
   readonly identity: Identity
   /** Whether these keys come from the shelf. */
   readonly isKept: boolean
@@ -29,7 +37,7 @@ export interface Connection {
 }
 
 /** @param own A trust file of the user's; without one the router's, as first use. */
-export async function connect(own?: Uint8Array): Promise<Connection> {
+export async function connect(own?: Uint8Array<ArrayBuffer>): Promise<Connection> {
   const trustBytes = own ?? (await fetchTrust())
   const trust = parseTrustFile(trustBytes, { firstUse: own === undefined })
   const network = toHex(trust.network)
@@ -71,7 +79,7 @@ export async function connect(own?: Uint8Array): Promise<Connection> {
   }
 }
 
-async function fetchTrust(): Promise<Uint8Array> {
+async function fetchTrust(): Promise<Uint8Array<ArrayBuffer>> {
   const response = await fetch(TRUST_PATH)
   if (!response.ok) throw new Error(`Cannot read the router's trust file: status ${response.status}`)
   return new Uint8Array(await response.arrayBuffer())

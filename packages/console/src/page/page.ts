@@ -4,7 +4,7 @@
  * @module
  */
 import { type Answer, examine, formatInstanceId, isPacketError, type TrustFile } from '@mystranet/sdk'
-import { part } from '../parts/element.ts'
+import { element, part } from '../parts/element.ts'
 import { verdictView } from '../parts/verdict.ts'
 import { type Connection, connect, wantsInvite } from './connect.ts'
 import { offerTags, readQuestion } from './form.ts'
@@ -30,7 +30,9 @@ const FATES: Readonly<Record<string, string>> = {
 }
 
 function complain(error: unknown): void {
-  const text = isPacketError(error) ? `${error.code}: ${error.message}. ${FATES[error.fate] ?? ''}` : (error as Error | undefined)?.message
+  const text = isPacketError(error)
+    ? `${error.code}: ${error.message}. ${FATES[error.fate] ?? ''}`
+    : (error as Error | undefined)?.message
   problem.hidden = error === undefined
   problem.textContent = text ?? ''
 }
@@ -47,7 +49,10 @@ async function ask({ client, trust, enrol }: Connection): Promise<void> {
     progress.note('')
     answer = client.ask(question)
     stop.hidden = false
-    answer.packetId.then(() => progress.at('In the log'), () => {})
+    answer.packetId.then(
+      () => progress.at('In the log'),
+      () => {},
+    )
     await watch(answer, progress)
     progress.at('Checked')
     await conclude(await answer.saved, trust)
@@ -85,17 +90,23 @@ async function conclude(saved: Uint8Array<ArrayBuffer>, trust: TrustFile): Promi
   part('judged').replaceChildren(verdictView(verdict))
   // What was streamed makes room for what was verified: the same words, or none.
   part('answer').hidden = true
-  offerDownload('save', saved, `answer-${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}.weave`)
+  offerDownload(
+    'save',
+    'Save the answer',
+    saved,
+    `answer-${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}.weave`,
+  )
   card.setAttribute('aria-label', `Verdict: ${verdict.line}`)
   card.hidden = false
   card.focus()
 }
 
-function offerDownload(id: string, bytes: Uint8Array, name: string): void {
-  const link = part<HTMLAnchorElement>(id)
-  if (link.href.startsWith('blob:')) URL.revokeObjectURL(link.href)
-  link.href = URL.createObjectURL(new Blob([bytes as Uint8Array<ArrayBuffer>], { type: 'application/octet-stream' }))
-  link.download = name
+function offerDownload(id: string, what: string, bytes: Uint8Array<ArrayBuffer>, download: string): void {
+  const place = part(id)
+  const before = place.querySelector('a')
+  if (before) URL.revokeObjectURL(before.href)
+  const href = URL.createObjectURL(new Blob([bytes], { type: 'application/octet-stream' }))
+  place.replaceChildren(element('a', { class: 'button', href, download }, what))
 }
 
 function askForInvite(): void {
@@ -103,7 +114,7 @@ function askForInvite(): void {
   invite.focus()
 }
 
-async function begin(trustFile?: Uint8Array): Promise<void> {
+async function begin(trustFile?: Uint8Array<ArrayBuffer>): Promise<void> {
   complain(undefined)
   try {
     const made = await connect(trustFile)
@@ -119,11 +130,17 @@ async function begin(trustFile?: Uint8Array): Promise<void> {
 
 function show({ identity, trust, trustBytes, isKept, canKeep }: Connection): void {
   part('instance').textContent = formatInstanceId(identity.instance)
-  part('trust-name').textContent = `“${trust.name}”${trust.firstUse ? ', first use: it came from this router' : ', yours'}`
+  part('trust-name').textContent =
+    `“${trust.name}”${trust.firstUse ? ', first use: it came from this router' : ', yours'}`
   keep.checked = isKept
   keep.disabled = !canKeep
   showKept(isKept)
-  offerDownload('save-trust', trustBytes, `${trust.name.replace(/[^A-Za-z0-9._-]+/g, '-')}.trust`)
+  offerDownload(
+    'save-trust',
+    'Save the trust file',
+    trustBytes,
+    `${trust.name.replace(/[^A-Za-z0-9._-]+/g, '-')}.trust`,
+  )
 }
 
 const showKept = (isKept: boolean) => {

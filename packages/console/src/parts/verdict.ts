@@ -24,7 +24,12 @@ const SIGNS = { VERIFIED: '✓', PARTIAL: '◐', FAILED: '✕' } as const
 const RESULT_SIGNS = { pass: '✓ pass', fail: '✕ fail', skipped: '– skipped' } as const
 
 /** The word, under which trust file, and in a sentence why. */
-export function banner(of: { status: Status; trustName: string; firstUse: boolean; checks: readonly Row[] }): HTMLElement {
+export function banner(of: {
+  status: Status
+  trustName: string
+  firstUse: boolean
+  checks: readonly Row[]
+}): HTMLElement {
   const { status, trustName, firstUse, checks } = of
   return element(
     'div',
@@ -33,15 +38,21 @@ export function banner(of: { status: Status; trustName: string; firstUse: boolea
     element('strong', {}, status, element('span', {}, ` under “${trustName}”`)),
     element('p', {}, sentence(status, checks)),
     firstUse &&
-      element('p', {}, 'First use: this trust file came from the very router that it judges. Compare it with one from elsewhere.'),
+      element(
+        'p',
+        {},
+        'First use: this trust file came from the very router that it judges. Compare it with one from elsewhere.',
+      ),
   )
 }
 
 function sentence(status: Status, checks: readonly Row[]): string {
   const names = (rows: readonly Row[]) => rows.map(({ name }) => name).join(', ')
   const open = checks.filter(({ result }) => result === 'skipped')
-  if (status === 'FAILED') return `Do not rely on it. Failed: ${names(checks.filter(({ result }) => result === 'fail'))}.`
-  if (status === 'PARTIAL') return `Not settled. Required and skipped: ${names(open.filter(({ required }) => required))}.`
+  if (status === 'FAILED')
+    return `Do not rely on it. Failed: ${names(checks.filter(({ result }) => result === 'fail'))}.`
+  if (status === 'PARTIAL')
+    return `Not settled. Required and skipped: ${names(open.filter(({ required }) => required))}.`
   return open.length === 0
     ? `All ${checks.length} checks passed.`
     : `All required checks passed. Not required and skipped: ${names(open)}.`
@@ -78,8 +89,7 @@ export function factList(facts: readonly Fact[]): HTMLElement {
   return element('dl', { class: 'facts', hidden: pairs.length === 0 && '' }, ...pairs)
 }
 
-const textOf = (value: NonNullable<Fact[1]>): string =>
-  value instanceof Uint8Array ? toHex(value) : `${value}`
+const textOf = (value: NonNullable<Fact[1]>): string => (value instanceof Uint8Array ? toHex(value) : `${value}`)
 
 /** Local time with its zone, and the same in UTC for those who compare. */
 export const when = (ms: number): string =>
@@ -99,7 +109,8 @@ export function verdictView(verdict: Verdict): DocumentFragment {
   const { request, answer, checks } = verdict
   const view = document.createDocumentFragment()
   view.append(banner(verdict))
-  for (const { role, content } of request?.messages ?? []) view.append(said(role === 'user' ? 'Question' : role, content ?? ''))
+  for (const { role, content } of request?.messages ?? [])
+    view.append(said(role === 'user' ? 'Question' : role, content ?? ''))
   if (request && !request.messages) view.append(said('Question', 'Not disclosed in this file, or not proven.'))
   if (answer) view.append(said(answer.isComplete ? 'Answer' : `Answer, cut (${answer.finish})`, answer.text, 'answer'))
   else view.append(said('Answer', 'Not shown: what was signed and committed to could not be established.'))

@@ -39,7 +39,7 @@ describe('judge()', () => {
     const results = async (file: Uint8Array, trust = story.trust) =>
       (await judge(file, trust)).verdict.checks.map(({ name, result }) => `${name} ${result}`)
     const { policy } = story.trust
-    const logs = [{ key: { ...policy.logs[0]!.key, keyId: new Uint8Array(4) } }]
+    const logs = [{ key: { ...policy.logs[0]!.key, keyId: 0 } }]
     expect(await results(receipt)).toEqual(['receipt pass', 'checkpoint pass', 'witness-quorum pass', 'inclusion pass'])
     expect(await results(receipt.subarray(0, 90))).toEqual([
       'receipt fail',
@@ -48,10 +48,9 @@ describe('judge()', () => {
       'inclusion skipped',
     ])
     expect(await results(receipt, { ...story.trust, policy: { ...policy, logs } })).toContain('checkpoint fail')
-    const four = { ...policy, groups: [{ ...policy.groups[0]!, threshold: 3, members: [...policy.groups[0]!.members] }] }
     const lonely = await storyFixture({ cosigners: () => ['witness2'] })
     const alone = exportReceipt(lonely.log.receipts.get('request')!)
-    expect(await results(alone, { ...story.trust, policy: four })).toEqual([
+    expect(await results(alone)).toEqual([
       'receipt pass',
       'checkpoint pass',
       'witness-quorum fail',
@@ -63,11 +62,13 @@ describe('judge()', () => {
 
   it('gives a verdict or its declared error for whatever it is given', async () => {
     const whole = [encodeSavedAnswer(story.saved), receipt, utf8(savedAnswerToJson(story.saved))]
-    const spoiled = fc.tuple(fc.constantFrom(...whole), fc.nat(), fc.integer({ min: 1, max: 255 })).map(([bytes, at, mask]) => {
-      const copy = bytes.slice()
-      copy[at % copy.length]! ^= mask
-      return at % 3 === 0 ? copy.subarray(0, at % copy.length) : copy
-    })
+    const spoiled = fc
+      .tuple(fc.constantFrom(...whole), fc.nat(), fc.integer({ min: 1, max: 255 }))
+      .map(([bytes, at, mask]) => {
+        const copy = bytes.slice()
+        copy[at % copy.length]! ^= mask
+        return at % 3 === 0 ? copy.subarray(0, at % copy.length) : copy
+      })
     const random = fc.uint8Array({ maxLength: 300 })
     await fc.assert(
       fc.asyncProperty(fc.oneof(spoiled, random), async (bytes) => {

@@ -6,7 +6,7 @@
 import { examine, type TrustFile, type Verdict } from '@mystranet/sdk'
 import { fromUtf8 } from '@mystranet/sdk/bytes'
 import { savedAnswerFromJson } from '@mystranet/sdk/proof'
-import { type ReceiptVerdict, examineReceipt } from './receipt.ts'
+import { examineReceipt, type ReceiptVerdict } from './receipt.ts'
 
 export type Kind = 'trust' | 'receipt' | 'json' | 'weave'
 

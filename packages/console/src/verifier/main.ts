@@ -50,7 +50,8 @@ function take(bytes: Uint8Array, name: string): void {
 
 async function takeFiles(files: Iterable<File>): Promise<void> {
   for (const file of files) {
-    if (file.size > MAX_FILE_BYTES) return complain(`Cannot read ${file.name}: ${file.size} bytes, which no such file has`)
+    if (file.size > MAX_FILE_BYTES)
+      return complain(`Cannot read ${file.name}: ${file.size} bytes, which no such file has`)
     take(new Uint8Array(await file.arrayBuffer()), file.name)
   }
   await show()
@@ -64,7 +65,11 @@ async function show(): Promise<void> {
   if (mine !== turn) return
   try {
     const trust = trustBytes && parseTrustFile(trustBytes, { firstUse: firstUse.checked })
-    if (trust) fill('trust', `“${trust.name}”${trust.firstUse ? ', first use' : ''}: ${trust.policy.witnesses.length} witnesses, quorum ${trust.policy.quorum}`)
+    if (trust)
+      fill(
+        'trust',
+        `“${trust.name}”${trust.firstUse ? ', first use' : ''}: ${trust.policy.witnesses.length} witnesses, quorum ${trust.policy.quorum}`,
+      )
     if (!evidence || !trust) return
     const judged = await judge(evidence, trust)
     if (mine !== turn) return

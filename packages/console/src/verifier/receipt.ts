@@ -44,10 +44,15 @@ export async function examineReceipt(file: Uint8Array, trust: TrustFile): Promis
   // The log's signature alone first, so that a missing quorum and a wrong log are told apart.
   const { policy } = trust
   const anyQuorum = { ...trust, policy: { ...policy, quorum: 'none' } }
-  await check('receipt', () => openReceipt((receipt = importReceipt(file))))
+  await check('receipt', () => {
+    receipt = importReceipt(file)
+    openReceipt(receipt)
+  })
   await check('checkpoint', () => rememberCheckpoints(anyQuorum)(receipt!.checkpoint))
   await check('witness-quorum', () => rememberCheckpoints(trust)(receipt!.checkpoint))
-  await check('inclusion', async () => (logged = await verifyReceipt(receipt!, trust)))
+  await check('inclusion', async () => {
+    logged = await verifyReceipt(receipt!, trust)
+  })
   const status = checks.some(({ result }) => result === 'fail') ? 'FAILED' : 'VERIFIED'
   return { status, trustName: trust.name, firstUse: trust.firstUse, checks, logged }
 }

@@ -3,10 +3,9 @@
  *
  * @module
  */
-import { fromHex } from '@mystranet/sdk/bytes'
+import { fromHex, toHex } from '@mystranet/sdk/bytes'
 import { verifyEd25519 } from '@mystranet/sdk/keys/ed25519'
 import { instanceId } from '@mystranet/sdk/keys/instance-id'
-import { toHex } from '@mystranet/sdk/bytes'
 
 // RFC 8032 §7.1, TEST 2.
 const KEY = '3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c'
