@@ -105,7 +105,10 @@ async function times(pages: number): Promise<Readonly<Record<string, Measured>>>
     const what = `one answer with ${countReceipts(saved)} receipts under four witnesses, Chromium ${browser.version()}`
     return {
       'sdk.browser.verify': spread(warm, `${what}; after ${WARM_UPS} others in the same page`),
-      'sdk.browser.verify_cold': spread(cold, `${what}; the first one in a fresh page after its self-test, trust file parsed too`),
+      'sdk.browser.verify_cold': spread(
+        cold,
+        `${what}; the first one in a fresh page after its self-test, trust file parsed too`,
+      ),
     }
   } finally {
     await browser.close()
