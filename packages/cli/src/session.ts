@@ -9,11 +9,13 @@ import { type Client, createClient, type Identity, openIdentity, parseTrustFile,
 import { PacketError } from '@mystranet/sdk/errors'
 import { isLockedIdentityFile, openIdentityFile } from '@mystranet/sdk/keys/identity-file'
 import { readIdentityFile } from '@mystranet/sdk/keys/identity-file/node'
+import type { Seed } from '@mystranet/sdk/keys/name'
 import type { Config } from './config.ts'
 import { UsageError } from './exit.ts'
 import { type MemoryFile, openMemory } from './memory-file.ts'
 import { readRunning } from './running.ts'
-import { readFileIfThere, stateFolder } from './state.ts'
+import { takeSlot } from './sender-slot.ts'
+import { readFileIfThere, type StateFolder, stateFolder } from './state.ts'
 
 export interface Session {
   readonly client: Client
@@ -23,8 +25,26 @@ export interface Session {
   readonly memory: MemoryFile
 }
 
-/** Opens a session: reads trust file, identity and memory, and sees to it that the identity is known to the router. */
-export async function openSession(config: Config): Promise<Session> {
+export interface SessionOptions {
+  /** The program is a server, and no single command. */
+  readonly stays?: boolean
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Opens a session: reads trust file, identity and memory, and takes a packet key of its own. */
+export async function openSession(config: Config, options: SessionOptions = {}): Promise<Session> {
+  return sessionOf({ ...(await openPlace(config)), ...options, seeds: await readSeeds(config) })
+}
+
+/** Where a session would be, without one. */
+export interface Place {
+  readonly state: StateFolder
+  readonly router: string
+  readonly trust: TrustFile
+}
+
+/** @throws {PacketError} `ROUTER_UNREACHABLE` when none is named and none runs here. */
+export async function openPlace(config: Config): Promise<Place> {
   const state = stateFolder(config.state)
   const router = config.router ?? (await readRunning(state))?.url
   if (router === undefined) {
@@ -33,8 +53,25 @@ export async function openSession(config: Config): Promise<Session> {
       `Cannot reach a router: none runs in ${state.root} (weave up), and none was named (--router)`,
     )
   }
-  const trust = await readTrust(config)
-  const identity = await readIdentity(config)
+  return { state, router, trust: await readTrust(config) }
+}
+
+export interface SessionParts extends SessionOptions, Place {
+  readonly seeds: readonly Seed[]
+}
+
+/** {@link openSession} for whoever has the parts at hand. */
+export async function sessionOf({
+  state,
+  router,
+  trust,
+  seeds,
+  stays = false,
+  signal,
+}: SessionParts): Promise<Session> {
+  const whole = await openIdentity(seeds)
+  const { packet } = await takeSlot({ state, identity: whole, seeds, stays, signal })
+  const identity = { ...whole, packet }
   const memory = await openMemory(state.memory, trust.network)
   const client = createClient({ router, identity, trust, memory: memory.memory })
   return { client, identity, trust, router, memory }

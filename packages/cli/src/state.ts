@@ -23,6 +23,8 @@ export interface StateFolder {
   /** What clients have seen, by network. */
   readonly memory: string
   readonly userIdentity: string
+  /** Locks of the programs that sign, by instance. */
+  readonly senders: string
   readonly proxyToken: string
   /** Who runs here, and where; there only while it does. */
   readonly running: string
@@ -38,6 +40,7 @@ export const stateFolder = (root: string): StateFolder => ({
   trust: join(root, 'trust'),
   memory: join(root, 'memory'),
   userIdentity: join(root, 'user.identity'),
+  senders: join(root, 'senders'),
   proxyToken: join(root, 'proxy.token'),
   running: join(root, 'running.json'),
   adminSocket: join(root, 'admin.sock'),

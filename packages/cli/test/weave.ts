@@ -1,11 +1,15 @@
 /** `weave` as a child process, as a user runs it, with a state folder and a script of the test's own. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import type { Script } from '@mystranet/agent'
+
+/** As the agent's scripted engine reads it: by the content of the last message, `*` for any other. */
+type Piece = string | { readonly text: string; readonly delayMs: number } | { readonly fault: 'fail' | 'hang' | 'exit' }
+type Script = Readonly<Record<string, { readonly pieces: readonly Piece[]; readonly finish?: 'stop' | 'length' }>>
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url))
 const FLAGS = ['--conditions=@mystranet/source', MAIN]
@@ -57,7 +61,10 @@ export interface Place {
   /** Lines `⟨packet⟩ start|finish|failed|cancelled` of the scripted engine, over all its processes. */
   journal(): Promise<readonly string[]>
   /** Starts `weave up`, and waits until it is ready unless told not to. */
-  up(args?: readonly string[], options?: { readonly waits?: boolean }): Promise<Up>
+  up(
+    args?: readonly string[],
+    options?: { readonly waits?: boolean; readonly env?: Record<string, string> },
+  ): Promise<Up>
   /** A command in this state folder. */
   weave(...args: string[]): Promise<Ran>
   /** A path in the test's folder. */
@@ -81,16 +88,19 @@ export async function place(script?: Script): Promise<Place> {
     path,
     journal,
     weave: (...args) => weave([...args, '--state', state]),
-    async up(args = [], { waits = true } = {}) {
+    async up(args = [], { waits = true, env = {} } = {}) {
       const engine = script === undefined ? [] : ['--engine', 'scripted', '--script', path('script.json')]
       const ports = ['--port', '0', '--proxy-port', '0']
       const child = spawnWeave(['up', '--json', '--state', state, ...ports, ...engine, ...args], {
         WEAVE_AGENT_JOURNAL: path('journal'),
+        ...env,
       })
       let stderr = ''
       child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text))
       const exit = new Promise<number | null>((resolve) => child.once('close', resolve))
-      const lines = createInterface({ input: child.stdout as NonNullable<ChildProcess['stdout']> })[Symbol.asyncIterator]()
+      const lines = createInterface({ input: child.stdout as NonNullable<ChildProcess['stdout']> })[
+        Symbol.asyncIterator
+      ]()
       const nextLine = async () => {
         const { value, done } = (await lines.next()) as IteratorResult<string>
         if (done) throw new Error(`weave up ended with ${await exit}: ${stderr}`)
@@ -126,6 +136,15 @@ export async function until(what: string, check: () => Promise<boolean> | boolea
     if (Date.now() > end) throw new Error(`Waited ${timeoutMs} ms in vain: ${what}`)
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
+}
+
+/** A port that nobody has now. */
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
 }
 
 /** `count` pieces, one each `delayMs`. */

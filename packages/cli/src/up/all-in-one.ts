@@ -10,7 +10,7 @@
 import { createConsole } from '@mystranet/console'
 import { openRouter, type StartedRouter } from '@mystranet/router'
 import { encode, SignedKeyEvent } from '@mystranet/schemas/messages'
-import { createClient, newSeeds } from '@mystranet/sdk'
+import { newSeeds, openIdentity } from '@mystranet/sdk'
 import { PacketError } from '@mystranet/sdk/errors'
 import { enrolmentEvents } from '@mystranet/sdk/keys/enrolment'
 import { plainIdentityFile } from '@mystranet/sdk/keys/identity-file'
@@ -18,10 +18,9 @@ import { writeIdentityFile } from '@mystranet/sdk/keys/identity-file/node'
 import { type Administered, adminApp } from '../admin/app.ts'
 import { listenAdmin } from '../admin/socket.ts'
 import type { Config } from '../config.ts'
-import { openMemory } from '../memory-file.ts'
 import { type RunningProxy, startProxy } from '../proxy/start.ts'
 import { type Running, removeRunning, writeRunning } from '../running.ts'
-import { readIdentity, type Session } from '../session.ts'
+import { readSeeds, type Session, sessionOf } from '../session.ts'
 import { makeStateFolder, readFileIfThere, type StateFolder, stateFolder } from '../state.ts'
 import { type AgentProcess, startAgentProcess } from './agent-process.ts'
 import { agentEnv } from './engine-env.ts'
@@ -72,14 +71,13 @@ export async function startAllInOne(config: Config, options: AllInOneOptions): P
     const router = await openStores(config, state, keys, trust, options)
     undo.push(() => router.close(0))
     await mountPage(router, bytes)
-    const identity = await localUser(router, state, trust.network)
+    const seeds = await localUser(router, state, trust.network)
     const linked = linkAgent(router, keys, { config, network: trust.network, env, options })
     undo.push(() => linked.agent.stop(0))
     await Promise.race([linked.tableInForce(), linked.broken])
     const url = await listenOn(router, config)
-    const memory = await openMemory(state.memory, trust.network)
-    const client = createClient({ router: url, identity, trust, memory: memory.memory })
-    const session: Session = { client, identity, trust, router: url, memory }
+    const session = await sessionOf({ state, router: url, trust, seeds, stays: true })
+    await session.client.enrol()
     const proxy = await startProxy(session, { state, host: config.proxyHost, port: config.proxyPort })
     undo.push(() => proxy.close())
     const running: Running = { pid: process.pid, url, proxyUrl: proxy.url, tags: config.tags, startedMs: Date.now() }
@@ -116,7 +114,7 @@ export async function startAllInOne(config: Config, options: AllInOneOptions): P
       },
       ready: (timeoutMs, signal) => Promise.race([becomesReady(missing, timeoutMs, signal), linked.broken]),
       close() {
-        closing ??= drain({ router, linked, proxy, undo })
+        closing ??= drain({ linked, undo })
         return closing
       },
     }
@@ -153,7 +151,8 @@ async function localUser(router: StartedRouter, state: StateFolder, network: Uin
   if ((await readFileIfThere(state.userIdentity)) === undefined) {
     await writeIdentityFile(state.userIdentity, plainIdentityFile(newSeeds()))
   }
-  const identity = await readIdentity(config)
+  const seeds = await readSeeds(config)
+  const identity = await openIdentity(seeds)
   if ((await router.nexus.keyring.find(identity.instance)) === undefined) {
     const events = await enrolmentEvents(identity, { network, nowMs: Date.now(), name: 'local user' })
     await router.nexus.enrol(
@@ -161,7 +160,7 @@ async function localUser(router: StartedRouter, state: StateFolder, network: Uin
       async () => true,
     )
   }
-  return identity
+  return seeds
 }
 
 interface LinkPlace {
@@ -246,21 +245,14 @@ async function becomesReady(
 }
 
 interface Parts {
-  readonly router: StartedRouter
   readonly linked: ReturnType<typeof linkAgent>
-  readonly proxy: RunningProxy
   readonly undo: (() => Promise<unknown>)[]
 }
 
-/** In this order nothing is cut that could end well: no new packets to the agent, then readers finish, then the stores. */
-async function drain({ router, linked, proxy, undo }: Parts): Promise<void> {
+/** In this order nothing is cut that could end well: the agent finishes, then readers get what it said, then the stores. */
+async function drain({ linked, undo }: Parts): Promise<void> {
   linked.stopRenewal()
-  const until = Date.now() + GRACE_MS
-  const isBusy = () => router.links.agents().some(({ running }) => running > 0)
-  if (isBusy()) {
-    await proxy.close()
-    while (Date.now() < until && isBusy()) await new Promise((resolve) => setTimeout(resolve, READY_POLL_MS))
-  }
+  await linked.agent.stop(GRACE_MS)
   await unwind(undo)
 }
 

@@ -48,7 +48,7 @@ export const ask: Command = {
       { role: 'user' as const, content: question === '-' ? await readStdin() : question },
     ]
     const sampling = samplingOf(call)
-    const session = await openSession(call.config)
+    const session = await openSession(call.config, { signal: call.signal })
     await session.client.enrol()
     const answer = session.client.ask({ to: tag, messages, sampling, signal: call.signal })
     const { verdict } = await follow(call, session, answer)

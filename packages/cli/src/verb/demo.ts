@@ -5,7 +5,8 @@
  */
 import { join } from 'node:path'
 import { DEMO_MODEL } from '@mystranet/agent/models/catalogue'
-import { examine, type Verdict } from '@mystranet/sdk'
+import { AnswerContent, decode } from '@mystranet/schemas/messages'
+import { examine, parseSavedAnswer, type Verdict } from '@mystranet/sdk'
 import { type Call, type Command, textFlag, toJson } from '../command.ts'
 import type { Config } from '../config.ts'
 import { EXIT_CODES, UsageError } from '../exit.ts'
@@ -154,17 +155,13 @@ async function ask({ session }: AllInOne, question: string, { terminal, json, si
   return { verdict, saved, firstTextMs, totalMs }
 }
 
-/** One bit, in the middle of the text of the answer: what somebody would do who wants it to say something else. */
-async function tamper(
-  saved: Uint8Array,
-  { session }: AllInOne,
-  file: string,
-): Promise<{ verdict: Verdict; at: number }> {
-  const before = await examine(saved, session.trust)
-  const text = new TextEncoder().encode(before.answer?.text ?? '')
-  const piece = text.subarray(0, Math.min(8, text.length))
-  const found = piece.length === 0 ? -1 : Buffer.from(saved).lastIndexOf(piece)
-  const at = found >= 0 ? found + (piece.length >> 1) : saved.length >> 1
+/** One bit, in the middle of the answer's text: what somebody would do who wants it to say something else. */
+async function tamper(saved: Uint8Array, { session }: AllInOne, file: string): Promise<{ verdict: Verdict; at: number }> {
+  const { answer } = parseSavedAnswer(saved)
+  const parts = decode(AnswerContent, answer?.content ?? new Uint8Array(0)).parts.map(({ text = '' }) => text)
+  const longest = parts.reduce((best, text) => (text.length > best.length ? text : best), '')
+  const found = longest === '' ? -1 : Buffer.from(saved).lastIndexOf(longest)
+  const at = found >= 0 ? found + (Buffer.byteLength(longest) >> 1) : saved.length >> 1
   const changed = saved.slice()
   changed[at] = (changed[at] as number) ^ 1
   await writeFileWhole(file, changed)

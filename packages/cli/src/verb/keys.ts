@@ -10,7 +10,7 @@ import { equalBytes, fromHex, toHex } from '@mystranet/sdk/bytes'
 import { isPacketError, PacketError } from '@mystranet/sdk/errors'
 import { type VerifiedChain, verifyChain } from '@mystranet/sdk/keys/chain'
 import { delegationInForce } from '@mystranet/sdk/keys/enrolment'
-import { KEY_EVENT_TYPES, signRevocation } from '@mystranet/sdk/keys/event'
+import { KEY_EVENT_TYPES, keyEventDigest, type SignedKeyEvent, signRevocation } from '@mystranet/sdk/keys/event'
 import { isLockedIdentityFile, lockIdentityFile, plainIdentityFile } from '@mystranet/sdk/keys/identity-file'
 import { readIdentityFile, writeIdentityFile } from '@mystranet/sdk/keys/identity-file/node'
 import type { Seed } from '@mystranet/sdk/keys/name'
@@ -19,7 +19,16 @@ import { type Call, type Command, textFlag, toJson } from '../command.ts'
 import type { Config } from '../config.ts'
 import { EXIT_CODES, UsageError } from '../exit.ts'
 import { readRunning } from '../running.ts'
-import { identityPath, openSession, readIdentity, readPassphrase, readSeeds } from '../session.ts'
+import { slotKeys } from '../sender-slot.ts'
+import {
+  identityPath,
+  openPlace,
+  openSession,
+  type Place,
+  readIdentity,
+  readPassphrase,
+  readSeeds,
+} from '../session.ts'
 import { makeFolder, stateFolder } from '../state.ts'
 import { columns } from '../terminal.ts'
 
@@ -78,8 +87,7 @@ async function writeSeeds(config: Config, seeds: readonly Seed[], replace: boole
 }
 
 /** The identity's chain as the router shows it and the trust file proves it; undefined when it is not known there. */
-async function chainOf(config: Config, identity: Identity): Promise<VerifiedChain | undefined> {
-  const { router, trust } = await openSession(config)
+async function chainOf({ router, trust }: Place, identity: Identity): Promise<VerifiedChain | undefined> {
   try {
     return await verifyChain(await createRouter({ router }).keys(identity.instance), identity.instance, trust)
   } catch (error) {
@@ -92,7 +100,7 @@ async function show(call: Call): Promise<number> {
   const { config, terminal, json } = call
   const identity = await readIdentity(config)
   const hasRouter = config.router !== undefined || (await readRunning(stateFolder(config.state))) !== undefined
-  const chain = hasRouter ? await chainOf(config, identity) : undefined
+  const chain = hasRouter ? await chainOf(await openPlace(config), identity) : undefined
   const events = chain?.events.map((each) => eventOf(each, chain)) ?? []
   const own = {
     instance: formatInstanceId(identity.instance),
@@ -166,30 +174,50 @@ async function revoke({ config, terminal, json }: Call, hex: string): Promise<nu
   const key = fromHex(hex)
   if (key?.length !== 32)
     throw new UsageError([`${JSON.stringify(hex)} is no key, wanted 64 hex digits as weave keys show prints them`])
-  const identity = await readIdentity(config)
-  const chain = await chainOf(config, identity)
+  const seeds = await readSeeds(config)
+  const identity = await openIdentity(seeds)
+  const place = await openPlace(config)
+  const chain = await chainOf(place, identity)
   if (chain === undefined)
     throw new PacketError('KEY_UNKNOWN', 'Cannot revoke the key: the identity is not known to the router')
-  const { network } = (await openSession(config)).trust
-  const place = { network, createdMs: Date.now(), instance: identity.instance, key }
-  const event = await signRevocation({ ...place, ...authorityOf(identity, chain) })
-  await createRouter({ router: (await openSession(config)).router }).enrol([event])
+  const isOwn = equalBytes(key, identity.packet.publicKey)
+  // Whoever has the seed of this key has those that are derived from it.
+  const derived = isOwn ? (await slotKeys(identity, seeds)).slice(1).map(({ publicKey }) => publicKey) : []
+  const ends = [key, ...derived.filter((each) => isKnown(chain, each))]
+  await createRouter({ router: place.router }).enrol(await revocations(ends, identity, chain, place.trust.network))
   if (json) terminal.out(toJson({ revoked: hex }))
   else {
     terminal.out(`revoked ${hex}\n`)
-    if (equalBytes(key, identity.packet.publicKey))
-      terminal.err('It was the packet key in use: weave keys rotate makes the next one.\n')
+    if (isOwn) terminal.err('It was the packet key in use: weave keys rotate makes the next one.\n')
   }
   return EXIT_CODES.ok.code
 }
 
-/** The root key ends anything; without it the operational key ends what hangs from its own delegation. */
-function authorityOf(identity: Identity, chain: VerifiedChain) {
-  if (identity.root) return { by: identity.root, prev: chain.rootHead }
+const isKnown = ({ events }: VerifiedChain, key: Uint8Array) =>
+  events.some(({ event }) => event.type === KEY_EVENT_TYPES.PACKET_KEY && equalBytes(event.key as Uint8Array, key))
+
+/** The root key ends anything, and chains its events; without it the operational key ends what hangs from its delegation. */
+async function revocations(
+  ends: readonly Uint8Array[],
+  identity: Identity,
+  chain: VerifiedChain,
+  network: Uint8Array,
+): Promise<SignedKeyEvent[]> {
+  const { instance, root, operational } = identity
   const delegation = delegationInForce(chain, identity)
-  if (identity.operational && delegation) return { by: identity.operational, delegation }
-  throw new PacketError(
-    'IDENTITY_FILE_INVALID',
-    'Cannot revoke the key: the file has neither the root key nor the operational key in force',
-  )
+  const events: SignedKeyEvent[] = []
+  let prev = chain.rootHead
+  for (const key of ends) {
+    const place = { network, createdMs: Date.now(), instance, key }
+    if (root) events.push(await signRevocation({ ...place, by: root, prev }))
+    else if (operational && delegation) events.push(await signRevocation({ ...place, by: operational, delegation }))
+    else {
+      throw new PacketError(
+        'IDENTITY_FILE_INVALID',
+        'Cannot revoke the key: the file has neither the root key nor the operational key in force',
+      )
+    }
+    prev = keyEventDigest((events.at(-1) as SignedKeyEvent).body)
+  }
+  return events
 }

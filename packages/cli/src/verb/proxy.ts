@@ -24,7 +24,7 @@ export const proxy: Command = {
     if (call.args.length > 0) throw new UsageError(['weave proxy takes flags only. See weave proxy --help.'])
     const state = stateFolder(call.config.state)
     await makeStateFolder(state)
-    const session = await openSession(call.config)
+    const session = await openSession(call.config, { stays: true, signal: call.signal })
     await session.client.enrol()
     const proxy = await startProxy(session, { state, host: call.config.proxyHost, port: portOf(call) })
     const { terminal, json, signal } = call
