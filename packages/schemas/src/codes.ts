@@ -118,9 +118,5 @@ export type Code = keyof typeof CODES
 
 /** The code that a NACK or an aborted CLOSE names, by its number on the wire. */
 export function codeOfWire(wire: number): Code | undefined {
-  return BY_WIRE.get(wire)
+  return wire === 0 ? undefined : (Object.keys(CODES) as Code[]).find((code) => CODES[code].wire === wire)
 }
-
-const BY_WIRE = new Map<number, Code>(
-  (Object.keys(CODES) as Code[]).filter((code) => CODES[code].wire !== 0).map((code) => [CODES[code].wire, code]),
-)

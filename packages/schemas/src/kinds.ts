@@ -44,24 +44,22 @@ export const isComplete = (finish: Finish): boolean => finish === 'STOP' || fini
 /** `M` present, `O` may be present, `-` absent. */
 export type Presence = 'M' | 'O' | '-'
 
-type Columns = readonly [Presence, Presence, Presence, Presence, Presence, Presence]
-
-/** One row a field; the columns in the order of {@link KINDS}. */
+/** One row a field: a {@link Presence} for each of {@link KINDS}, in their order. */
 export const FIELD_PRESENCE = {
-  recipients: ['M', '-', '-', '-', '-', '-'],
-  inReplyTo: ['-', 'M', 'M', 'M', 'M', 'M'],
-  attempt: ['-', 'M', 'M', 'M', 'M', '-'],
-  responseNonce: ['-', 'M', 'O', '-', '-', '-'],
-  code: ['-', '-', 'M', 'M', 'M', 'O'],
-  contentCommitment: ['M', 'M', 'O', '-', '-', '-'],
-  paddedSize: ['M', 'M', 'O', '-', '-', '-'],
-  tableDigest: ['M', '-', '-', '-', '-', '-'],
-  retry: ['O', '-', '-', '-', '-', '-'],
-  session: ['O', '-', '-', '-', '-', '-'],
-  priority: ['O', '-', '-', '-', '-', '-'],
-  prefixTag: ['O', '-', '-', '-', '-', '-'],
-  supersedes: ['O', '-', '-', '-', '-', '-'],
-} as const satisfies Partial<Record<keyof HeaderCore, Columns>>
+  recipients: 'M-----',
+  inReplyTo: '-MMMMM',
+  attempt: '-MMMM-',
+  responseNonce: '-MO---',
+  code: '--MMMO',
+  contentCommitment: 'MMO---',
+  paddedSize: 'MMO---',
+  tableDigest: 'M-----',
+  retry: 'O-----',
+  session: 'O-----',
+  priority: 'O-----',
+  prefixTag: 'O-----',
+  supersedes: 'O-----',
+} as const satisfies Partial<Record<keyof HeaderCore, string>>
 
 /** Lowest and highest code that a kind may carry. */
 export const CODE_RANGE: Partial<Record<Kind, readonly [number, number]>> = {

@@ -106,7 +106,7 @@ const CUT = 'the bytes end inside a number'
 const OVERLONG = 'a number is longer than it needs to be'
 const SECOND = 'a second member of its oneof'
 
-const utf8Encoder = new TextEncoder()
+const utf8Encoder = /* @__PURE__ */ new TextEncoder()
 const utf8Decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 const sizes = ({ least, most }: Column, length: number): string =>

@@ -7,7 +7,7 @@ import type { Bytes } from '../bytes.ts'
 import type { Primitives } from './primitives.ts'
 
 const HASH_BYTES = 32
-const NOTHING = new Uint8Array(0)
+const NOTHING = /* @__PURE__ */ new Uint8Array(0)
 
 /** HKDF-Expand (RFC 5869 §2.3). One HMAC per 32 bytes of output. */
 export function expandWith(hmac: Primitives['hmacSha256'], prk: Uint8Array, info: Uint8Array, length: number): Bytes {

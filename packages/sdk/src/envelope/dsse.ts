@@ -33,10 +33,8 @@ export const PAYLOAD_TYPES = Object.freeze(
   Object.fromEntries(THINGS.map((thing) => [thing, typeOf(thing)])) as Record<Thing, PayloadType>,
 )
 
-const THING_OF = new Map<string, Thing>(THINGS.map((thing) => [typeOf(thing), thing]))
-
 /** The thing that a payload type names, or undefined. */
-export const thingOf = (payloadType: string): Thing | undefined => THING_OF.get(payloadType)
+export const thingOf = (payloadType: string): Thing | undefined => THINGS.find((thing) => typeOf(thing) === payloadType)
 
 /**
  * PAE, "pre-authentication encoding": the exact bytes to sign and to verify. About 0.5 µs.
@@ -44,7 +42,7 @@ export const thingOf = (payloadType: string): Thing | undefined => THING_OF.get(
  * @param payloadType One of {@link PAYLOAD_TYPES} for everything of ours; any text for foreign envelopes.
  */
 export function pae(payloadType: string, body: Uint8Array): Bytes {
-  const head = headOf(payloadType)
+  const head = HEADS.get(payloadType) ?? headOf(payloadType)
   const length = utf8(`${body.length} `)
   const out = new Uint8Array(head.length + length.length + body.length)
   out.set(head)
@@ -53,16 +51,9 @@ export function pae(payloadType: string, body: Uint8Array): Bytes {
   return out
 }
 
-const heads = new Map<string, Bytes>()
+const headOf = (payloadType: string): Bytes => utf8(`DSSEv1 ${utf8(payloadType).length} ${payloadType} `)
 
-function headOf(payloadType: string): Bytes {
-  const known = heads.get(payloadType)
-  if (known !== undefined) return known
-  const head = utf8(`DSSEv1 ${utf8(payloadType).length} ${payloadType} `)
-  // Only our own, few, types are kept.
-  if (THING_OF.has(payloadType)) heads.set(payloadType, head)
-  return head
-}
+const HEADS = new Map<string, Bytes>(THINGS.map((thing) => [typeOf(thing), headOf(typeOf(thing))]))
 
 export interface DsseSignature {
   /** A hint and nothing more; never trusted. */

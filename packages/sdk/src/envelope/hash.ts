@@ -9,12 +9,12 @@ import type { Thing } from './dsse.ts'
 
 const label = (name: string): Bytes => utf8(`mystranet/v1/${name}\0`)
 
-const PACKET_ID = label('packet-id')
-const RECIPIENTS = label('recipients')
-const CIPHERTEXT = label('ciphertext')
-const CONTENT = label('content')
-const NETWORK = label('network')
-const KEM_KEY_ID = label('kem-key-id')
+const PACKET_ID = /* @__PURE__ */ label('packet-id')
+const RECIPIENTS = /* @__PURE__ */ label('recipients')
+const CIPHERTEXT = /* @__PURE__ */ label('ciphertext')
+const CONTENT = /* @__PURE__ */ label('content')
+const NETWORK = /* @__PURE__ */ label('network')
+const KEM_KEY_ID = /* @__PURE__ */ label('kem-key-id')
 
 /** Packet id of exact header bytes. 32 bytes. */
 export const packetId = (header: Uint8Array): Bytes => sha256(PACKET_ID, u32be(header.length), header)

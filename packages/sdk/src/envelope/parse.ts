@@ -6,7 +6,7 @@
  */
 
 import type { Code } from '@mystranet/schemas/codes'
-import { CODE_RANGE, FIELD_PRESENCE, KINDS, type Kind, kindOf, OUTCOMES, type Presence } from '@mystranet/schemas/kinds'
+import { CODE_RANGE, FIELD_PRESENCE, KINDS, type Kind, kindOf, OUTCOMES } from '@mystranet/schemas/kinds'
 import {
   MAX_DELIVERY_BYTES,
   MAX_HEADER_BYTES,
@@ -24,14 +24,15 @@ import {
   SchemaError,
   type Table,
 } from '@mystranet/schemas/messages'
-import { SCHEMA_DIGEST_V1 } from '@mystranet/schemas/schema-digest'
-import { type Bytes, equalBytes, toHex } from '../bytes.ts'
+import { SCHEMA_DIGEST_V1_HEX } from '@mystranet/schemas/schema-digest'
+import { type Bytes, equalBytes, fromHex, toHex } from '../bytes.ts'
 import { PacketError } from '../errors.ts'
 import { packetId } from './hash.ts'
 import { isBucket } from './padding.ts'
 
 export const VERSION = 1
 export const SUITES: readonly number[] = [1, 2]
+const SCHEMA = fromHex(SCHEMA_DIGEST_V1_HEX)!
 
 /** Exactly one of the two. */
 export interface Origin {
@@ -128,16 +129,16 @@ export function parseHeader(header: Uint8Array): ParsedHeader {
   if (!SUITES.includes(core.suite)) throw unknown('SUITE_UNKNOWN', 'suite', core.suite)
   const kind = kindOf(core.kind)
   if (kind === undefined) throw unknown('KIND_UNKNOWN', 'kind', core.kind)
-  if (!equalBytes(core.schema, SCHEMA_DIGEST_V1)) throw unknown('SCHEMA_UNKNOWN', 'schema', toHex(core.schema))
+  if (!equalBytes(core.schema, SCHEMA)) throw unknown('SCHEMA_UNKNOWN', 'schema', toHex(core.schema))
   checkFields(kind, core)
   const column = KINDS[kind] - 1
-  expectPresence('recipients_hash', FIELD_PRESENCE.recipients[column] as Presence, recipientsHash !== undefined)
-  expectPresence('ciphertext_hash', FIELD_PRESENCE.paddedSize[column] as Presence, ciphertextHash !== undefined)
+  expectPresence('recipients_hash', FIELD_PRESENCE.recipients[column], recipientsHash !== undefined)
+  expectPresence('ciphertext_hash', FIELD_PRESENCE.paddedSize[column], ciphertextHash !== undefined)
   if (kind === 'STREAM_CLOSE') checkBody(core, ciphertextHash)
   return { header, id: packetId(header), kind, core, coreBytes, recipientsHash, ciphertextHash }
 }
 
-const PRESENCE_BY_KIND = Object.entries(FIELD_PRESENCE) as [keyof typeof FIELD_PRESENCE, readonly Presence[]][]
+const PRESENCE_BY_KIND = Object.entries(FIELD_PRESENCE) as [keyof typeof FIELD_PRESENCE, string][]
 
 const TAG = /^[a-z0-9][a-z0-9._-]{0,127}$/
 
@@ -146,7 +147,7 @@ function checkFields(kind: Kind, core: HeaderCore): void {
   const column = KINDS[kind] - 1
   for (const [name, columns] of PRESENCE_BY_KIND) {
     const value = core[name]
-    expectPresence(name, columns[column] as Presence, Array.isArray(value) ? value.length > 0 : value !== undefined)
+    expectPresence(name, columns[column], Array.isArray(value) ? value.length > 0 : value !== undefined)
   }
   if ((core.targetTag === undefined) === (core.targetInstance === undefined))
     throw field('target', 'wanted exactly one')
@@ -200,7 +201,7 @@ function checkRecipients(core: HeaderCore, { recipients }: Recipients): void {
   }
 }
 
-function expectPresence(name: string, presence: Presence, present: boolean): void {
+function expectPresence(name: string, presence: string | undefined, present: boolean): void {
   if (presence === 'M' && !present) throw field(name, 'is absent')
   if (presence === '-' && present) throw field(name, 'is not of this kind')
 }

@@ -18,7 +18,6 @@
 import type { Bytes } from '../bytes.ts'
 
 const ALPHABET = 'qpzry9x8gf2tvdw0s3jn54khce6mua7l'
-const VALUE = new Map([...ALPHABET].map((char, value) => [char, value]))
 const GENERATOR = [0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3]
 /** Constant of Bech32m; the older Bech32 ends in 1 and lets a `q` be slipped in before a final `p`. */
 const CHECKSUM = 0x2bc830a3
@@ -62,8 +61,8 @@ export function parseBech32(text: string): Bech32 | Bech32Fault {
   if (separator < 1) return 'no prefix, wanted one before the last "1"'
   const words: number[] = []
   for (const char of lower.slice(separator + 1)) {
-    const word = VALUE.get(char)
-    if (word === undefined) return `the character "${char}", wanted one of ${ALPHABET}`
+    const word = ALPHABET.indexOf(char)
+    if (word < 0) return `the character "${char}", wanted one of ${ALPHABET}`
     words.push(word)
   }
   if (words.length < CHECKSUM_CHARS) return `${words.length} characters after the prefix, wanted at least 6`

@@ -7,7 +7,6 @@
  *
  * @module
  */
-import type { Presence } from '@mystranet/schemas/kinds'
 import { encode, KeyEvent, type SignedKeyEvent } from '@mystranet/schemas/messages'
 import { sha256, verifyEd25519 } from '#primitives'
 import { type Bytes, utf8 } from '../bytes.ts'
@@ -26,22 +25,20 @@ export type KeyEventType = keyof typeof KEY_EVENT_TYPES
 
 const { DELEGATION, REVOCATION, PACKET_KEY, PREKEY } = KEY_EVENT_TYPES
 
-type Columns = readonly [Presence, Presence, Presence, Presence]
-
-/** docs/protocol.md §9: one row a field, the columns in the order of {@link KEY_EVENT_TYPES}. */
+/** docs/protocol.md §9: one row a field, a `Presence` for each of {@link KEY_EVENT_TYPES}, in their order. */
 const PRESENCE = {
-  prev: ['O', 'O', '-', '-'],
-  delegation: ['-', 'O', 'M', 'M'],
-  rootKey: ['M', '-', '-', '-'],
-  key: ['M', 'M', 'M', '-'],
-  nextKeyHash: ['O', '-', '-', '-'],
-  suite: ['-', '-', '-', 'M'],
-  kemKey: ['-', '-', '-', 'M'],
-  deleteAfterMs: ['-', '-', '-', 'M'],
-  notAfterMs: ['M', '-', 'M', '-'],
-  name: ['O', '-', '-', '-'],
-  tags: ['O', '-', '-', '-'],
-} as const satisfies Partial<Record<keyof KeyEvent, Columns>>
+  prev: 'OO--',
+  delegation: '-OMM',
+  rootKey: 'M---',
+  key: 'MMM-',
+  nextKeyHash: 'O---',
+  suite: '---M',
+  kemKey: '---M',
+  deleteAfterMs: '---M',
+  notAfterMs: 'M-M-',
+  name: 'O---',
+  tags: 'O---',
+} as const satisfies Partial<Record<keyof KeyEvent, string>>
 
 /** Bytes of a KEM public key, by suite (§7.2). */
 const KEM_KEY_BYTES: Readonly<Record<number, number>> = { 1: 32, 2: 1216 }
@@ -72,7 +69,7 @@ export function parseKeyEvent({ body, possession }: SignedKeyEvent): KeyEvent {
   for (const [name, columns] of Object.entries(PRESENCE)) {
     const value = event[name as keyof typeof PRESENCE]
     const present = Array.isArray(value) ? value.length > 0 : value !== undefined
-    const wanted = columns[column] as Presence
+    const wanted = columns[column]
     if (present ? wanted === '-' : wanted === 'M') throw invalid(`${name} is ${present ? 'present' : 'absent'}`)
   }
   if (event.type === REVOCATION && (event.prev === undefined) === (event.delegation === undefined)) {

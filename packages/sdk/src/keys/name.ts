@@ -44,7 +44,6 @@ export type SeedKind = 'root' | 'operational' | 'packet' | 'x25519' | 'x-wing'
 export const SEED_KINDS: readonly SeedKind[] = ['root', 'operational', 'packet', 'x25519', 'x-wing']
 
 const prefixOf = (kind: SeedKind) => `weave-${kind}-secret-`
-const KIND_OF_PREFIX = new Map(SEED_KINDS.map((kind) => [prefixOf(kind), kind]))
 
 export interface Seed {
   readonly kind: SeedKind
@@ -68,8 +67,8 @@ export function formatSeed(seed: Seed): string {
 export function parseSeed(text: string): Seed {
   const parsed = parseBech32(text)
   if (typeof parsed === 'string') throw invalid(parsed)
-  const kind = KIND_OF_PREFIX.get(parsed.prefix)
-  if (kind === undefined) throw invalid(`an unknown prefix, wanted one of ${[...KIND_OF_PREFIX.keys()].join(' ')}`)
+  const kind = SEED_KINDS.find((each) => prefixOf(each) === parsed.prefix)
+  if (kind === undefined) throw invalid(`an unknown prefix, wanted one of ${SEED_KINDS.map(prefixOf).join(' ')}`)
   if (text !== text.toUpperCase()) throw invalid('small letters, wanted capitals')
   if (parsed.bytes.length !== SEED_BYTES) throw invalid(`${parsed.bytes.length} bytes, wanted ${SEED_BYTES}`)
   return { kind, bytes: parsed.bytes }

@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { concat, equalBytes, toHex, u32be, u64be, utf8, type Bytes } from '../bytes.ts'
-import { PacketError } from '../errors.ts'
+
 import { sha256 } from '#primitives'
+import { type Bytes, concat, equalBytes, toHex, u32be, u64be, utf8 } from '../bytes.ts'
+import { PacketError } from '../errors.ts'
 
 /** What a leaf records; the number is its byte on the wire. */
 export const LEAF_KINDS = {
@@ -64,7 +65,8 @@ const KIND_NAMES = new Map<number, LeafKind>(
 /** The exact bytes of a leaf: 200, or 204 with an addendum. */
 export function encodeLeaf(leaf: Leaf): Bytes {
   for (const name of ['partition', 'previous', 'subject'] as const) {
-    if (leaf[name].length !== 32) throw new RangeError(`Cannot encode a leaf: ${name} has ${leaf[name].length} bytes, wanted 32`)
+    if (leaf[name].length !== 32)
+      throw new RangeError(`Cannot encode a leaf: ${name} has ${leaf[name].length} bytes, wanted 32`)
   }
   return concat(
     LABEL,

@@ -18,10 +18,10 @@ export const loadX25519 = async (): Promise<X25519> => (await import('../noble/x
 const javascript = () => import('../noble/ed25519.ts')
 
 /** DER of a PKCS #8 key, up to the 32-byte seed (RFC 8410 §7). */
-const PKCS8_PREFIX = fromHex('302e020100300506032b657004220420')!
+const PKCS8_PREFIX = /* @__PURE__ */ fromHex('302e020100300506032b657004220420')!
 
 // RFC 8032 §7.1, TEST 1: the empty message.
-const TEST_SEED = fromHex('9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60')!
+const TEST_SEED = /* @__PURE__ */ fromHex('9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60')!
 const TEST_PUBLIC = fromHex('d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a')!
 const TEST_SIGNATURE = fromHex(
   'e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b',
@@ -47,7 +47,7 @@ const verifiesNatively = once(async () => {
   )
 })
 
-const signsNatively = once(async () => {
+const signsNatively = /* @__PURE__ */ once(async () => {
   const key = await importSeed(TEST_SEED)
   return equalBytes(key.publicKey, TEST_PUBLIC) && equalBytes(await key.sign(new Uint8Array(0)), TEST_SIGNATURE)
 })
