@@ -4,7 +4,7 @@
  * @module
  */
 import type { Finish } from '@mystranet/schemas/kinds'
-import type { ChatMessage, Receipt, Usage, Sampling as WireSampling } from '@mystranet/schemas/messages'
+import type { Receipt, Usage } from '@mystranet/schemas/messages'
 import { type Bytes, toHex } from './bytes.ts'
 import { isPacketError, PacketError } from './errors.ts'
 import { excerptChain, verifyChain } from './keys/chain.ts'
@@ -13,12 +13,13 @@ import { KEY_EVENT_TYPES } from './keys/event.ts'
 import type { Identity } from './keys/identity.ts'
 import { buildRequest, cancelCore } from './packet/build.ts'
 import { type SealedRequest, seal, signBodiless } from './packet/seal.ts'
-import { createSequence } from './packet/sequence.ts'
+import { createSequence, type Sequence } from './packet/sequence.ts'
 import { packetPartition } from './proof/leaf.ts'
 import { checkLeaf, verifyReceipt } from './proof/receipt.ts'
 import { encodeSavedAnswer, SAVED_ANSWER_VERSION } from './proof/saved-answer.ts'
 import type { TrustFile } from './proof/trust-file.ts'
 import { type VerifiedAnswer, verify } from './proof/verify.ts'
+import { chatOf, priorityOf, type Question } from './question.ts'
 import { type AnswerEvent, type AnswerReader, createAnswerReader, type ReadReply } from './stream/answer.ts'
 import { type Directory, fetchDirectory, type Memory, resolve } from './transport/directory.ts'
 import type { HttpOptions } from './transport/http.ts'
@@ -33,37 +34,9 @@ export interface ClientOptions extends HttpOptions {
   readonly now?: (() => number) | undefined
 }
 
-export interface Question {
-  /** A tag such as `misty.weave`, or an instance id. */
-  readonly to: string | Uint8Array
-  readonly messages: readonly Message[]
-  readonly sampling?: Sampling | undefined
-  /** Milliseconds for which the packet may wait for an agent. Default 5 minutes. */
-  readonly lifetimeMs?: number | undefined
-  readonly maxAttempts?: number | undefined
-  /** Interactive packets overtake bulk ones. */
-  readonly priority?: 'interactive' | 'bulk' | undefined
-  readonly signal?: AbortSignal | undefined
-}
-
-export interface Message {
-  readonly role: 'system' | 'user' | 'assistant' | 'tool'
-  readonly content: string
-}
-
-/** Absent: the engine's default. What the engine does not support is refused with `PARAMETER_UNSUPPORTED`. */
-export interface Sampling {
-  /** 0 to 2, in steps of a millionth. */
-  readonly temperature?: number | undefined
-  readonly topP?: number | undefined
-  readonly maxTokens?: number | undefined
-  readonly stop?: readonly string[] | undefined
-  readonly seed?: number | undefined
-}
-
 /** An answer on its way. Iterate over it for its text; it is not verified before {@link Answer.verified} resolves. */
 export interface Answer extends AsyncIterable<string> {
-  /** Resolves once the packet is sealed. */
+  /** Resolves once the packet has its receipt. */
   readonly packetId: Promise<Bytes>
   /** Everything that happens, text included. Iterate once, over this or over the answer itself. */
   events(): AsyncIterable<AnswerEvent>
@@ -83,7 +56,6 @@ export interface Client {
   routes(): Promise<Directory>
 }
 
-const PRIORITIES = { interactive: 1, bulk: 2 } as const
 const DEFAULT_LIFETIME_MS = 300_000
 /** A table is asked for again after this long. */
 const FRESH_MS = 60_000
@@ -95,7 +67,7 @@ const MAX_RECONNECTS = 8
  *
  * @example
  * ```ts
- * const client = createClient({ router: 'http://127.0.0.1:8420', identity, trust })
+ * const client = createClient({ router: 'http://127.0.0.1:8470', identity, trust })
  * const answer = client.ask({ to: 'misty.weave', messages: [{ role: 'user', content: 'Why is the sky blue?' }] })
  * for await (const text of answer) process.stdout.write(text)
  * console.log((await answer.verified).verdict.line) // VERIFIED under "local"
@@ -104,7 +76,7 @@ const MAX_RECONNECTS = 8
 export function createClient(options: ClientOptions): Client {
   const { identity, trust, now = Date.now, memory = {} } = options
   const router = createRouter(options)
-  const sequence = createSequence(now())
+  let sequence = createSequence(now())
   const signer = identity.packet
   const audience = (trust.policy.logs[0] as TrustFile['policy']['logs'][number]).key.keyName
   const place = { sender: identity.instance, senderKey: signer.publicKey }
@@ -117,17 +89,16 @@ export function createClient(options: ClientOptions): Client {
   async function sealQuestion(question: Question, using: Directory): Promise<SealedRequest> {
     const { to, lifetimeMs = DEFAULT_LIFETIME_MS, maxAttempts } = question
     const target = typeof to === 'string' ? { tag: to } : { instance: to }
-    const priority = question.priority && PRIORITIES[question.priority]
+    const priority = priorityOf(question)
     const query = { targetTag: target.tag, targetInstance: target.instance, sender: identity.instance, priority }
     const { candidates, suite } = resolve(using, query, now(), lifetimeMs)
-    const chat = { messages: question.messages.map(toWire), sampling: samplingOf(question.sampling), tools: [] }
     const plain = buildRequest({
       network: trust.network,
       suite,
       ...place,
       target,
       candidates,
-      content: { knownCheckpoint: using.checkpoint, chat },
+      content: { knownCheckpoint: using.checkpoint, chat: chatOf(question) },
       tableDigest: using.table.digest,
       place: sequence.next(),
       nowMs: now(),
@@ -148,17 +119,28 @@ export function createClient(options: ClientOptions): Client {
     return receipt
   }
 
-  /** Stages 1 to 4; a table that went out of force meanwhile is asked for again, once. */
+  /**
+   * Stages 1 to 4. A packet that was refused because the world had moved on under it is sealed anew, once: under the table
+   * now in force, or in a new epoch when other processes of this identity have begun two since ours.
+   */
   async function send(question: Question, signal: AbortSignal) {
     for (let again = false; ; again = true) {
-      const using = again ? await routes() : await freshRoutes()
+      const using = await freshRoutes()
       const request = await sealQuestion(question, using)
       try {
         return { request, using, receipt: await submit(request, signal) }
       } catch (error) {
-        if (again || !isPacketError(error) || error.code !== 'TABLE_STALE') throw error
+        const code = !again && isPacketError(error) ? error.code : undefined
+        if (code === 'TABLE_STALE') directory = undefined
+        else if (code === 'EPOCH_STALE') sequence = laterThan(request.core.epoch)
+        else throw error
       }
     }
+  }
+
+  /** Several packets may find their epoch stale at once: the first of them begins the next. */
+  function laterThan(epoch: bigint): Sequence {
+    return sequence.epoch > epoch ? sequence : createSequence(Math.max(now(), Number(epoch) + 1))
   }
 
   /** Reads the answer over as many connections as it takes; each goes on where the one before was cut. */
@@ -219,8 +201,15 @@ export function createClient(options: ClientOptions): Client {
 
     async function cancel(): Promise<void> {
       const { request } = await sent
-      const core = cancelCore({ request, ...place, place: sequence.next(), nowMs: now() })
-      await router.submit((await signBodiless(core, signer)).bytes)
+      for (let again = false; ; again = true) {
+        const core = cancelCore({ request, ...place, place: sequence.next(), nowMs: now() })
+        try {
+          return void (await router.submit((await signBodiless(core, signer)).bytes))
+        } catch (error) {
+          if (again || !isPacketError(error) || error.code !== 'EPOCH_STALE') throw error
+          sequence = laterThan(core.epoch)
+        }
+      }
     }
 
     async function* run(): AsyncGenerator<AnswerEvent> {
@@ -332,22 +321,6 @@ async function* abandonable(
 function lazily<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined
   return () => (made ??= make())
-}
-
-const toWire = ({ role, content }: Message): ChatMessage => ({ role, content, toolCalls: [] })
-
-const micro = (value: number | undefined) => (value === undefined ? undefined : Math.round(value * 1e6))
-
-function samplingOf(sampling: Sampling | undefined): WireSampling | undefined {
-  if (sampling === undefined) return undefined
-  const { temperature, topP, maxTokens, stop = [], seed } = sampling
-  return {
-    temperatureMicro: micro(temperature),
-    topPMicro: micro(topP),
-    maxTokens,
-    stop,
-    seed: seed === undefined ? undefined : BigInt(seed),
-  }
 }
 
 function savedReply({ packet, receipt, opening }: ReadReply) {

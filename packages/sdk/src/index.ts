@@ -9,9 +9,6 @@ export {
   type ClientOptions,
   collect,
   createClient,
-  type Message,
-  type Question,
-  type Sampling,
 } from './client.ts'
 export { type Code, type Fate, isPacketError, PacketError, type Remedy } from './errors.ts'
 export { type Identity, newSeeds, openIdentity } from './keys/identity.ts'
@@ -19,5 +16,6 @@ export { formatInstanceId, parseInstanceId } from './keys/name.ts'
 export { parseSavedAnswer } from './proof/saved-answer.ts'
 export { parseTrustFile, type TrustFile } from './proof/trust-file.ts'
 export { examine, type Verdict, type VerifiedAnswer, verify } from './proof/verify.ts'
+export type { Message, Question, Sampling } from './question.ts'
 export type { AnswerEvent } from './stream/answer.ts'
 export type { Memory } from './transport/directory.ts'

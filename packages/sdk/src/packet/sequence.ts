@@ -11,6 +11,7 @@ export interface Place {
 
 /** Numbers one key's packets within one process. */
 export interface Sequence {
+  readonly epoch: bigint
   next(): Place
   /** Consecutive places, for a batch. */
   take(count: number): readonly Place[]
@@ -28,5 +29,5 @@ export function createSequence(nowMs: number): Sequence {
     last += 1n
     return { epoch, seq: last }
   }
-  return { next, take: (count) => Array.from({ length: count }, next) }
+  return { epoch, next, take: (count) => Array.from({ length: count }, next) }
 }
