@@ -11,12 +11,11 @@ import { equalBytes } from '@mystranet/sdk/bytes'
 import { type ParsedPacket, parseHeader, parsePacket, read, verifyOrigin } from '@mystranet/sdk/envelope'
 import { PacketError } from '@mystranet/sdk/errors'
 import { liveKey, verifyChain } from '@mystranet/sdk/keys/chain'
+import { END_OF_LOG } from '@mystranet/sdk/proof/receipt'
 import type { Desk, Run } from './desk.ts'
 
 /** How long a CANCEL waits for its request, from its creation. */
 const TOMBSTONE_MS = MAX_LIFETIME_MS + MAX_SKEW_MS
-/** Beyond every index: where no leaf is at hand, all events of a chain count. */
-const NEWEST = 1n << 62n
 
 /**
  * Verifies a CANCEL and stops what it names; remembers it for a request that has not come yet.
@@ -57,7 +56,7 @@ async function authenticate(desk: Desk, packet: ParsedPacket, senderKeys: Uint8A
     throw new PacketError('NETWORK_MISMATCH', 'Cannot cancel: it is of another network')
   }
   const chain = await verifyChain(read(KeyChain, senderKeys, 'KEY_EVENT_INVALID'), core.sender, desk.trust)
-  liveKey(chain, core.senderKey, { leafIndex: NEWEST, quorumTimeMs: desk.clock.now() })
+  liveKey(chain, core.senderKey, { leafIndex: END_OF_LOG, quorumTimeMs: desk.clock.now() })
   await verifyOrigin(packet, packet.origin)
 }
 

@@ -17,7 +17,7 @@ import {
 } from '@mystranet/sdk/keys/chain'
 import { KEY_EVENT_TYPES, keyEventDigest } from '@mystranet/sdk/keys/event'
 import { controlPartition } from '@mystranet/sdk/proof/leaf'
-import { encodeReceipt, parseReceipt, rememberCheckpoints } from '@mystranet/sdk/proof/receipt'
+import { END_OF_LOG, encodeReceipt, parseReceipt, rememberCheckpoints } from '@mystranet/sdk/proof/receipt'
 import { RouterError } from '../errors.ts'
 import type { Desk } from './desk.ts'
 
@@ -49,8 +49,6 @@ export interface Keyring {
 }
 
 const MAX_KNOWN = 10_000
-/** Behind every leaf: what a new packet's leaf will be at least. */
-const END = (1n << 63n) - 1n
 
 export function createKeyring(desk: Desk): Keyring {
   const known = new Map<string, KnownChain>()
@@ -73,7 +71,7 @@ export function createKeyring(desk: Desk): Keyring {
   const live = async (instance: Uint8Array, key: Uint8Array) => {
     const found = await find(instance)
     if (found === undefined) throw new RouterError('KEY_UNKNOWN', 'Cannot trust the key: its instance is not enrolled')
-    liveKey(found.chain, key, { leafIndex: END, quorumTimeMs: desk.nowMs() })
+    liveKey(found.chain, key, { leafIndex: END_OF_LOG, quorumTimeMs: desk.nowMs() })
     return found
   }
 
