@@ -96,7 +96,7 @@ export const when = (ms: number): string =>
   `${new Date(ms).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'long' })} (${new Date(ms).toISOString()})`
 
 /** Words that somebody said, with who. */
-export const said = (who: string, words: string, kind = ''): HTMLElement =>
+const said = (who: string, words: string, kind = ''): HTMLElement =>
   element(
     'section',
     { class: `said ${kind}` },
