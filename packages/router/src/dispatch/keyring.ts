@@ -179,7 +179,7 @@ function prune(logged: readonly LoggedKeyEvent[], nowMs: number): readonly Logge
 }
 
 /** Instance id of hex text, or undefined. */
-export function instanceOfHex(text: string): Uint8Array | undefined {
+function instanceOfHex(text: string): Uint8Array | undefined {
   const id = fromHex(text)
   return id?.length === 32 ? id : undefined
 }
