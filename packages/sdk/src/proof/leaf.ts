@@ -8,32 +8,37 @@ import { sha256 } from '#primitives'
 import { type Bytes, concat, equalBytes, toHex, u32be, u64be, utf8 } from '../bytes.ts'
 import { PacketError } from '../errors.ts'
 
-/** What a leaf records; the number is its byte on the wire. */
-export const LEAF_KINDS = {
-  request: 1,
-  attempt: 2,
-  'stream-open': 3,
-  'stream-close': 4,
-  ack: 5,
-  nack: 6,
-  'dead-letter': 7,
-  replay: 8,
-  cancel: 9,
-  void: 10,
-  'key-event': 11,
-  'model-statement': 12,
-  authorization: 13,
-  rollback: 14,
-  'routing-table': 15,
-  anomaly: 16,
-  evidence: 17,
-  policy: 18,
-  approval: 19,
-  admin: 20,
-  freeze: 21,
-} as const
+/** What a leaf records. The place in this list, from 1, is its byte on the wire. */
+const KINDS = [
+  'request',
+  'attempt',
+  'stream-open',
+  'stream-close',
+  'ack',
+  'nack',
+  'dead-letter',
+  'replay',
+  'cancel',
+  'void',
+  'key-event',
+  'model-statement',
+  'authorization',
+  'rollback',
+  'routing-table',
+  'anomaly',
+  'evidence',
+  'policy',
+  'approval',
+  'admin',
+  'freeze',
+] as const
 
-export type LeafKind = keyof typeof LEAF_KINDS
+export type LeafKind = (typeof KINDS)[number]
+
+/** The byte of each kind. */
+export const LEAF_KINDS = /* @__PURE__ */ Object.fromEntries(
+  /* @__PURE__ */ KINDS.map((kind, at) => [kind, at + 1]),
+) as Readonly<Record<LeafKind, number>>
 
 export interface Leaf {
   readonly kind: LeafKind
@@ -54,13 +59,10 @@ export interface Leaf {
   readonly addendumDigest?: Uint8Array | undefined
 }
 
-const LABEL = concat(utf8('mystranet/v1/leaf'), Uint8Array.of(0))
+const LABEL = utf8('mystranet/v1/leaf\0')
 const ADDENDUM_OFFSET = 167
 const CONTENT_BYTES = 199
 const ZEROS = new Uint8Array(32)
-const KIND_NAMES = new Map<number, LeafKind>(
-  (Object.keys(LEAF_KINDS) as LeafKind[]).map((kind) => [LEAF_KINDS[kind], kind]),
-)
 
 /** The exact bytes of a leaf: 200, or 204 with an addendum. */
 export function encodeLeaf(leaf: Leaf): Bytes {
@@ -93,7 +95,7 @@ export function parseLeaf(bytes: Uint8Array): Leaf {
     throw unreadable(`${bytes.length} bytes, wanted ${CONTENT_BYTES + 1} or ${CONTENT_BYTES + 5}`)
   }
   if (!equalBytes(bytes.subarray(0, LABEL.length), LABEL)) throw unreadable('its label is not "mystranet/v1/leaf"')
-  const kind = KIND_NAMES.get(bytes[18] as number)
+  const kind = KINDS[(bytes[18] as number) - 1]
   if (kind === undefined) throw unreadable(`unknown kind ${bytes[18]}`)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const time = view.getBigUint64(19)

@@ -169,9 +169,10 @@ export function parseVkey(text: string): NoteKey {
   const type = blob[0]
   if (type !== ED25519_TYPE && type !== COSIGNATURE_TYPE) throw badKey(`type ${type}, wanted 1 or 4`)
   if (blob.length !== 33) throw badKey(`${blob.length - 1} bytes, wanted 32`)
-  const key = createNoteKey(keyName, type, blob.slice(1))
-  if (key.keyId !== Number.parseInt(id, 16)) throw badKey('its id is not the hash of its name and key')
-  return key
+  const publicKey = blob.slice(1)
+  const keyId = computeKeyId(keyName, type, publicKey)
+  if (keyId !== Number.parseInt(id, 16)) throw badKey('its id is not the hash of its name and key')
+  return { keyName, type, publicKey, keyId }
 }
 
 function decodeText(bytes: Uint8Array): string {

@@ -7,8 +7,8 @@
  *
  * @module
  */
-import { concat, fromUtf8, toHex, utf8 } from '../bytes.ts'
-import { isPacketError, PacketError } from '../errors.ts'
+import { concat, equalBytes, fromUtf8, utf8 } from '../bytes.ts'
+import { PacketError } from '../errors.ts'
 import { COSIGNATURE_TYPE, ED25519_TYPE, encodeVkey, type KeyType, type NoteKey, parseVkey } from './note.ts'
 
 /** Lines that a policy may have of each kind; the spec asks for 32 at least. */
@@ -61,7 +61,7 @@ export function parsePolicy(bytes: Uint8Array): Policy {
     try {
       readLine(draft, splitTokens(octets))
     } catch (cause) {
-      throw invalid(`line ${line}: ${cause instanceof Error ? cause.message : 'unreadable'}`, { cause })
+      throw invalid(`line ${line}: ${(cause as Error).message}`, { cause })
     }
   }
   if (draft.quorum === undefined) throw invalid('it has no quorum line')
@@ -148,14 +148,14 @@ const LINES: Partial<Record<string, (draft: Draft, tokens: string[]) => void>> =
   log({ logs }, [vkey, url, ...more]) {
     if (vkey === undefined || more.length > 0) throw new Error('wanted “log vkey [url]”')
     const key = readKey(vkey, ED25519_TYPE, logs)
-    logs.push(url === undefined ? { key } : { key, url })
+    logs.push({ key, ...(url !== undefined && { url }) })
     refuseMany(logs, 'logs')
   },
   witness(draft, [name, vkey, url, ...more]) {
     if (name === undefined || vkey === undefined || more.length > 0) throw new Error('wanted “witness name vkey [url]”')
     refuseDefined(draft, name)
     const key = readKey(vkey, COSIGNATURE_TYPE, draft.witnesses)
-    draft.witnesses.push(url === undefined ? { name, key } : { name, key, url })
+    draft.witnesses.push({ name, key, ...(url !== undefined && { url }) })
     refuseMany(draft.witnesses, 'witnesses')
   },
   group(draft, [name, count, ...members]) {
@@ -192,9 +192,9 @@ function readThreshold(count: string, members: number): number {
 function readKey(vkey: string, type: KeyType, others: readonly { readonly key: NoteKey }[]): NoteKey {
   const key = parseVkey(vkey)
   if (key.type !== type) throw new Error(`key of type ${key.type}, wanted ${type}`)
-  const bytes = toHex(key.publicKey)
   // The same key under two names would let one witness count twice.
-  if (others.some((other) => toHex(other.key.publicKey) === bytes)) throw new Error('the same key a second time')
+  if (others.some((other) => equalBytes(other.key.publicKey, key.publicKey)))
+    throw new Error('the same key a second time')
   return key
 }
 
@@ -210,37 +210,23 @@ function refuseMany(items: readonly unknown[], what: string): void {
 const isDefined = ({ witnesses, groups }: Draft, name: string) =>
   witnesses.some((witness) => witness.name === name) || groups.some((group) => group.name === name)
 
-function* splitLines(bytes: Uint8Array): Generator<Uint8Array> {
-  let start = 0
-  for (let at = 0; at < bytes.length; at++) {
-    const octet = bytes[at] as number
-    if (octet === 0x0a) {
-      yield bytes.subarray(start, at)
-      start = at + 1
-    } else if ((octet < 0x20 && octet !== 0x09) || octet === 0x7f) {
-      throw invalid(`octet ${octet} at ${at} is a control character`)
-    }
-  }
-  if (start !== bytes.length) throw invalid('its last line lacks the newline')
+/** Each octet becomes one character: one line may hold names that are UTF-8 and names that are not. */
+function splitLines(bytes: Uint8Array): string[] {
+  const text = Array.from(bytes, (octet) => String.fromCharCode(octet)).join('')
+  const control = /[^\t\n -~\x80-\xff]/.exec(text)
+  if (control) throw invalid(`octet ${bytes[control.index]} at ${control.index} is a control character`)
+  const lines = text.split('\n')
+  if (lines.pop() !== '') throw invalid('its last line lacks the newline')
+  return lines
 }
 
-function splitTokens(line: Uint8Array): string[] {
-  const tokens: string[] = []
-  let start = 0
-  for (let at = 0; at <= line.length; at++) {
-    const octet = line[at]
-    if (octet !== undefined && octet !== 0x20 && octet !== 0x09) continue
-    if (at > start) tokens.push(fromOctets(line.subarray(start, at)))
-    start = at + 1
-  }
-  return tokens
-}
+const splitTokens = (line: string): string[] => (line.match(/[^ \t]+/g) ?? []).map(fromOctets)
 
-function fromOctets(octets: Uint8Array): string {
+function fromOctets(octets: string): string {
   try {
-    return fromUtf8(octets)
+    return fromUtf8(Uint8Array.from(octets, (octet) => octet.charCodeAt(0)))
   } catch {
-    return Array.from(octets, (octet) => String.fromCharCode(octet < 0x80 ? octet : 0xdc00 + octet)).join('')
+    return octets.replaceAll(/[\x80-\xff]/g, (octet) => String.fromCharCode(0xdc00 + octet.charCodeAt(0)))
   }
 }
 
@@ -253,6 +239,4 @@ function toOctets(text: string): Uint8Array {
 }
 
 const invalid = (reason: string, options?: ErrorOptions) =>
-  isPacketError(options?.cause) && options.cause.code === 'TRUST_FILE_INVALID'
-    ? options.cause
-    : new PacketError('TRUST_FILE_INVALID', `Cannot read the policy: ${reason}`, options)
+  new PacketError('TRUST_FILE_INVALID', `Cannot read the policy: ${reason}`, options)

@@ -104,7 +104,7 @@ export async function verifyRoutingTable(
   checkpoints?: CheckpointVerifier,
 ): Promise<VerifiedTable> {
   const signed = await readSignedTable(document, trust)
-  const { table, digest, signedBy } = signed
+  const { table } = signed
   if (table.version < minVersion) {
     throw new PacketError(
       'TABLE_ROLLED_BACK',
@@ -117,6 +117,20 @@ export async function verifyRoutingTable(
       `Cannot take the routing table: in force from ${table.notBeforeMs} to ${table.expiresMs}, wanted ${nowMs}`,
     )
   }
+  return proveTable(signed, receipt, trust, checkpoints)
+}
+
+/**
+ * Proves that a signed table is in the log: what {@link verifyRoutingTable} does without any bounds.
+ *
+ * @throws {PacketError} as `verifyReceipt`.
+ */
+export async function proveTable(
+  { table, digest, signedBy }: SignedTable,
+  receipt: Receipt | Uint8Array,
+  trust: CheckpointTrust,
+  checkpoints?: CheckpointVerifier,
+): Promise<VerifiedTable> {
   const logged = await verifyReceipt(receipt, trust, checkpoints)
   checkLeaf(logged.leaf, { kind: 'routing-table', subject: digest, partition: controlPartition('routing-table') })
   return { table, digest, signedBy, logged } as unknown as VerifiedTable

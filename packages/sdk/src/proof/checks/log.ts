@@ -18,37 +18,24 @@ import type { CheckName } from './name.ts'
 /** A leaf in the log is a leaf under a checkpoint that is trusted. */
 const GROUND: readonly CheckName[] = ['envelope', 'checkpoint', 'witness-quorum']
 
+/** The check of a packet's own leaf. */
+const inclusion = (name: CheckName, part: 'request' | 'open' | 'close', kind: LeafKind, called: string): Check => ({
+  name,
+  needs: GROUND,
+  async run(facts) {
+    const packet = facts[part]
+    if (!packet) return `there is no ${called}`
+    const logged = await proveLeaf(facts, facts.saved[part]?.receipt, packet, kind)
+    if (logged) facts.logged[part] = logged
+    return logged ? undefined : `${called} has no receipt`
+  },
+})
+
 export const inclusionChecks: readonly Check[] = [
-  {
-    name: 'request-inclusion',
-    needs: GROUND,
-    async run(facts) {
-      const logged = await proveLeaf(facts, facts.saved.request.receipt, requestOf(facts), 'request')
-      if (logged) facts.logged.request = logged
-      return logged ? undefined : 'the request has no receipt'
-    },
-  },
+  inclusion('request-inclusion', 'request', 'request', 'the request'),
   { name: 'attempt-inclusion', needs: GROUND, after: ['request-inclusion', 'open-inclusion'], run: proveAttempt },
-  {
-    name: 'open-inclusion',
-    needs: GROUND,
-    async run(facts) {
-      if (!facts.open) return 'there is no OPEN'
-      const logged = await proveLeaf(facts, facts.saved.open?.receipt, facts.open, 'stream-open')
-      if (logged) facts.logged.open = logged
-      return logged ? undefined : 'OPEN has no receipt'
-    },
-  },
-  {
-    name: 'close-inclusion',
-    needs: GROUND,
-    async run(facts) {
-      if (!facts.close) return 'there is no CLOSE'
-      const logged = await proveLeaf(facts, facts.saved.close?.receipt, facts.close, 'stream-close')
-      if (logged) facts.logged.close = logged
-      return logged ? undefined : 'CLOSE has no receipt yet'
-    },
-  },
+  inclusion('open-inclusion', 'open', 'stream-open', 'OPEN'),
+  inclusion('close-inclusion', 'close', 'stream-close', 'CLOSE'),
 ]
 
 const partitionOf = (facts: Facts): Uint8Array => {

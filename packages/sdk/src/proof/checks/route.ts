@@ -5,7 +5,7 @@
  */
 import { equalBytes } from '../../bytes.ts'
 import { PacketError } from '../../errors.ts'
-import { chooseRule, verifyRoutingTable } from '../routing-table.ts'
+import { chooseRule, proveTable, readSignedTable } from '../routing-table.ts'
 import { type Check, replyOf, requestOf } from './check.ts'
 
 export const routeChecks: readonly Check[] = [
@@ -16,7 +16,8 @@ export const routeChecks: readonly Check[] = [
     async run(facts) {
       const { saved, trust, checkpoints, logged } = facts
       if (!saved.routingTable || !saved.routingTableReceipt) return 'the routing table or its receipt is not here'
-      const table = await verifyRoutingTable(saved.routingTable, saved.routingTableReceipt, trust, {}, checkpoints)
+      const signed = await readSignedTable(saved.routingTable, trust)
+      const table = await proveTable(signed, saved.routingTableReceipt, trust, checkpoints)
       if (!equalBytes(table.digest, requestOf(facts).core.tableDigest!)) {
         throw new PacketError('TABLE_INVALID', 'it is not the table that the request names')
       }
