@@ -117,4 +117,3 @@ export function draftFor(
   return { kind, partition, subject, attempt, commitment, addendum }
 }
 
-export const shortId = (id: Uint8Array) => toHex(id.subarray(0, 6))
