@@ -36,6 +36,10 @@ export const VERBS = {
     load: async () => (await import('./verb/proxy.ts')).proxy,
   },
   keys: { summary: 'Make, show, rotate and revoke keys', load: async () => (await import('./verb/keys.ts')).keys },
+  invite: {
+    summary: 'Let one more instance in',
+    load: async () => (await import('./verb/invite.ts')).invite,
+  },
   model: { summary: 'Pull, list and show model files', load: async () => (await import('./verb/model.ts')).model },
   status: {
     summary: 'Show what runs here and whether it is ready',

@@ -9,7 +9,8 @@ import { ended, type Place, place, slowly, type Up, until } from './weave.ts'
 const MODEL = 'misty.weave'
 const ask = (content: string) => ({ model: MODEL, messages: [{ role: 'user' as const, content }] })
 const PYTHON =
-  process.env['WEAVE_PYTHON_OPENAI'] ?? fileURLToPath(new URL('../../../.cache/python-openai-3.54.0/bin/python', import.meta.url))
+  process.env['WEAVE_PYTHON_OPENAI'] ??
+  fileURLToPath(new URL('../../../.cache/python-openai-3.54.0/bin/python', import.meta.url))
 const PYTHON_CLIENT = fileURLToPath(new URL('openai-client.py', import.meta.url))
 
 describe('a scripted model', () => {
@@ -38,7 +39,10 @@ describe('a scripted model', () => {
 
   test('answers whole, verified, with usage and the packet in a header', async () => {
     const { data, response } = await openai.chat.completions.create(ask('Count.')).withResponse()
-    expect(data.choices[0]).toMatchObject({ message: { role: 'assistant', content: 'One two three four.' }, finish_reason: 'stop' })
+    expect(data.choices[0]).toMatchObject({
+      message: { role: 'assistant', content: 'One two three four.' },
+      finish_reason: 'stop',
+    })
     expect(data.usage).toEqual({ prompt_tokens: 1, completion_tokens: 4, total_tokens: 5 })
     expect(response.headers.get('x-weave-packet-id')).toMatch(/^[0-9a-f]{64}$/)
     expect(response.headers.get('x-weave-verdict')).toBe('VERIFIED under "local"')
@@ -46,7 +50,11 @@ describe('a scripted model', () => {
   })
 
   test('streams, and ends with finish_reason, usage, the verdict and [DONE]', async () => {
-    const stream = await openai.chat.completions.create({ ...ask('Count.'), stream: true, stream_options: { include_usage: true } })
+    const stream = await openai.chat.completions.create({
+      ...ask('Count.'),
+      stream: true,
+      stream_options: { include_usage: true },
+    })
     const chunks = []
     for await (const chunk of stream) chunks.push(chunk)
     expect(chunks.map(({ choices }) => choices[0]?.delta.content ?? '').join('')).toBe('One two three four.')
@@ -59,9 +67,18 @@ describe('a scripted model', () => {
   test('max_tokens, stop and text parts are heeded; a cut answer says length', async () => {
     const cut = await openai.chat.completions.create({ ...ask('Count.'), max_completion_tokens: 2 })
     expect(cut.choices[0]).toMatchObject({ message: { content: 'One two' }, finish_reason: 'length' })
-    const stopped = await openai.chat.completions.create({ ...ask('Count.'), stop: ' three', seed: 7, temperature: 0, top_p: 0.5 })
+    const stopped = await openai.chat.completions.create({
+      ...ask('Count.'),
+      stop: ' three',
+      seed: 7,
+      temperature: 0,
+      top_p: 0.5,
+    })
     expect(stopped.choices[0]).toMatchObject({ message: { content: 'One two' }, finish_reason: 'stop' })
-    const content = [{ type: 'text' as const, text: 'Co' }, { type: 'text' as const, text: 'unt.' }]
+    const content = [
+      { type: 'text' as const, text: 'Co' },
+      { type: 'text' as const, text: 'unt.' },
+    ]
     const parts = await openai.chat.completions.create({ model: MODEL, messages: [{ role: 'user', content }] })
     expect(parts.usage?.prompt_tokens).toBe(1)
   })
@@ -86,13 +103,23 @@ describe('a scripted model', () => {
   })
 
   test('an unknown model is 404; a wrong key 401', async () => {
-    await expect(openai.chat.completions.create({ ...ask('Hi'), model: 'nobody' })).rejects.toMatchObject({ status: 404, code: 'model_not_found', param: 'model' })
+    await expect(openai.chat.completions.create({ ...ask('Hi'), model: 'nobody' })).rejects.toMatchObject({
+      status: 404,
+      code: 'model_not_found',
+      param: 'model',
+    })
     const stranger = new OpenAI({ baseURL: up.proxyUrl, apiKey: `${up.token}x`, maxRetries: 0 })
-    await expect(stranger.chat.completions.create(ask('Hi'))).rejects.toMatchObject({ status: 401, code: 'invalid_api_key' })
+    await expect(stranger.chat.completions.create(ask('Hi'))).rejects.toMatchObject({
+      status: 401,
+      code: 'invalid_api_key',
+    })
   })
 
   test('a model that breaks gives an error, streamed or not, and never a short answer', async () => {
-    await expect(openai.chat.completions.create(ask('broken'))).rejects.toMatchObject({ status: 502, code: 'engine_failed' })
+    await expect(openai.chat.completions.create(ask('broken'))).rejects.toMatchObject({
+      status: 502,
+      code: 'engine_failed',
+    })
     const { error, finishes } = await readToError(ask('broken'))
     expect(error).toBeInstanceOf(APIError)
     expect(finishes).toEqual([])
@@ -111,7 +138,10 @@ describe('a scripted model', () => {
       if (stream) await asked
       const leftMs = performance.now()
       leave.abort()
-      await asked.then(() => {}, () => {})
+      await asked.then(
+        () => {},
+        () => {},
+      )
       await until('the engine stopped', async () => (await count('cancelled')) > before)
       expect(performance.now() - leftMs).toBeLessThan(250)
     }
@@ -137,11 +167,18 @@ describe('a scripted model', () => {
 
   // The last one: it takes the agent away.
   test('the agent is killed in the middle: an error, no finish_reason, no [DONE], whole or streamed', async () => {
-    const whole = openai.chat.completions.create(ask('slow')).then(() => undefined, (error: unknown) => error)
+    const whole = openai.chat.completions.create(ask('slow')).then(
+      () => undefined,
+      (error: unknown) => error,
+    )
     const raw = rawStream('slow')
     const streamed = readToError(ask('slow'))
     const { agentPid } = JSON.parse((await here.weave('status', '--json')).stdout) as { agentPid: number }
-    await until('three run', async () => (await count('start')) - (await count('finish')) - (await count('cancelled')) - (await count('failed')) >= 3)
+    await until(
+      'three run',
+      async () =>
+        (await count('start')) - (await count('finish')) - (await count('cancelled')) - (await count('failed')) >= 3,
+    )
     process.kill(agentPid, 'SIGKILL')
     expect(await whole).toMatchObject({ code: 'interrupted' })
     expect((await streamed).error).toBeInstanceOf(APIError)
@@ -175,7 +212,10 @@ describe('a scripted model', () => {
 })
 
 async function python(what: string, up: Up): Promise<{ document: unknown }> {
-  if (!existsSync(PYTHON)) throw new Error(`Cannot test OpenAI's client for Python: there is no ${PYTHON}; scripts/prepare.mjs makes it, or name one in WEAVE_PYTHON_OPENAI`)
+  if (!existsSync(PYTHON))
+    throw new Error(
+      `Cannot test OpenAI's client for Python: there is no ${PYTHON}; scripts/prepare.mjs makes it, or name one in WEAVE_PYTHON_OPENAI`,
+    )
   const { code, stdout, stderr } = await ended(
     spawn(PYTHON, [PYTHON_CLIENT, what, up.proxyUrl, up.token], { stdio: ['ignore', 'pipe', 'pipe'] }),
   )

@@ -10,7 +10,8 @@ import { ended, type Place, place, spawnWeave, type Up, until, weave } from './w
 
 const QUESTION = 'Why is the sky blue? Answer in one short sentence.'
 const PYTHON =
-  process.env['WEAVE_PYTHON_OPENAI'] ?? fileURLToPath(new URL('../../../.cache/python-openai-3.54.0/bin/python', import.meta.url))
+  process.env['WEAVE_PYTHON_OPENAI'] ??
+  fileURLToPath(new URL('../../../.cache/python-openai-3.54.0/bin/python', import.meta.url))
 const PYTHON_CLIENT = fileURLToPath(new URL('openai-client.py', import.meta.url))
 
 let here: Place
@@ -57,7 +58,10 @@ test('OpenAI’s client for Python: whole and streamed give the same text', asyn
 }, 120_000)
 
 test('a client that hangs up frees the one slot: the next question does not wait for the long story', async () => {
-  const story = await openai.chat.completions.create({ ...ask('Tell me a very long story about a dragon.', { max_tokens: 1_500 }), stream: true })
+  const story = await openai.chat.completions.create({
+    ...ask('Tell me a very long story about a dragon.', { max_tokens: 1_500 }),
+    stream: true,
+  })
   for await (const chunk of story) if (chunk.choices[0]?.delta.content) break
   const leftMs = performance.now()
   story.controller.abort()
@@ -69,13 +73,19 @@ test('a client that hangs up frees the one slot: the next question does not wait
 test('the agent is killed in the middle: an error, and never a short answer', async () => {
   const finishes: unknown[] = []
   const reading = async () => {
-    for await (const chunk of await openai.chat.completions.create({ ...ask('Tell me a very long story.', { max_tokens: 1_500 }), stream: true })) {
+    for await (const chunk of await openai.chat.completions.create({
+      ...ask('Tell me a very long story.', { max_tokens: 1_500 }),
+      stream: true,
+    })) {
       got += chunk.choices[0]?.delta.content ?? ''
       finishes.push(...chunk.choices.flatMap(({ finish_reason }) => finish_reason ?? []))
     }
   }
   let got = ''
-  const read = reading().then(() => undefined, (error: unknown) => error)
+  const read = reading().then(
+    () => undefined,
+    (error: unknown) => error,
+  )
   await until('text came', () => got !== '', 60_000)
   const { agentPid } = JSON.parse((await here.weave('status', '--json')).stdout) as { agentPid: number }
   process.kill(agentPid, 'SIGKILL')
@@ -105,8 +115,12 @@ test('weave demo --once: VERIFIED, FAILED after one changed byte, exit code 0; t
 }, 120_000)
 
 test('without any source weave demo says what is missing and how to give a file, and exits 4', async () => {
-  const nowhere = { NODE_USE_ENV_PROXY: '1', HTTPS_PROXY: 'http://127.0.0.1:9', PATH: '/nonexistent', XDG_CACHE_HOME: here.path('empty') }
-  const { code, stderr } = await weave(['demo', '--once', '--model', here.path('none.gguf'), '--state', here.path('x')], nowhere)
+  const noNetwork = new URL('no-network.mjs', import.meta.url).href
+  const nowhere = { NODE_OPTIONS: `--import=${noNetwork}`, PATH: '/nonexistent', XDG_CACHE_HOME: here.path('empty') }
+  const { code, stderr } = await weave(
+    ['demo', '--once', '--model', here.path('none.gguf'), '--state', here.path('x')],
+    nowhere,
+  )
   expect(stderr).toContain('there is no such file')
   expect(stderr).toContain('--model <file>')
   expect(code).toBe(4)

@@ -156,7 +156,11 @@ async function ask({ session }: AllInOne, question: string, { terminal, json, si
 }
 
 /** One bit, in the middle of the answer's text: what somebody would do who wants it to say something else. */
-async function tamper(saved: Uint8Array, { session }: AllInOne, file: string): Promise<{ verdict: Verdict; at: number }> {
+async function tamper(
+  saved: Uint8Array,
+  { session }: AllInOne,
+  file: string,
+): Promise<{ verdict: Verdict; at: number }> {
   const { answer } = parseSavedAnswer(saved)
   const parts = decode(AnswerContent, answer?.content ?? new Uint8Array(0)).parts.map(({ text = '' }) => text)
   const longest = parts.reduce((best, text) => (text.length > best.length ? text : best), '')
