@@ -1,13 +1,12 @@
 /** The page that `weave up` serves, in a real browser against the real router, with an answer that goes on to the verifier. */
 import { readFile } from 'node:fs/promises'
-import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { launchChromium, watchedPage } from '../../console/test/browser.ts'
 import { type Place, place, type Up } from './weave.ts'
 
 let here: Place
 let up: Up
-let browser: Browser
+let browser: Awaited<ReturnType<typeof launchChromium>>
 beforeAll(async () => {
   here = await place({ canary: { pieces: ['ok'] }, '*': { pieces: ['Because', ' of', ' scattering.'] } })
   up = await here.up()
