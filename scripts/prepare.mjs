@@ -1,6 +1,6 @@
 // What tests need from the machine and never fetch themselves. Runs before anything is installed, so plain JavaScript.
 import { spawnSync } from 'node:child_process'
-import { accessSync, constants } from 'node:fs'
+import { accessSync, chmodSync, constants, copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -60,6 +60,40 @@ const pythonWithOpenai = (say) => {
   return isThere() ? python : undefined
 }
 
+/** Older majors that the SDK supports; the conformance suite runs on them. */
+const OLDER_NODES = { WEAVE_NODE20: '20.20.2', WEAVE_NODE22: '22.23.3' }
+
+/** Node of another version, from npm's package of its program alone, kept under .cache; undefined when it cannot be had. */
+const olderNode = (version, say) => {
+  const { platform, arch } = process
+  const [os, exe] = platform === 'win32' ? ['win', '.exe'] : [platform, '']
+  const root = dirname(dirname(fileURLToPath(import.meta.url)))
+  const home = join(root, '.cache', 'runtime', `node-${version}`)
+  const program = join(home, `node${exe}`)
+  if (existsSync(program)) return program
+  const name = `${platform === 'darwin' && arch === 'arm64' ? 'node-bin' : 'node'}-${os}-${arch}`
+  say(`fetching ${name}@${version} from the npm registry (once)`)
+  const draft = `${home}.${process.pid}`
+  mkdirSync(draft, { recursive: true })
+  const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock', '--no-save']
+  const own = process.env.npm_execpath
+  const args = ['install', '--prefix', draft, ...flags, `${name}@${version}`]
+  const viaNode = own !== undefined && /npm-cli\.c?js$/.test(own)
+  const command = viaNode ? process.execPath : platform === 'win32' ? 'npm.cmd' : 'npm'
+  const shell = !viaNode && platform === 'win32'
+  spawnSync(command, viaNode ? [own, ...args] : args, { cwd: draft, stdio: ['ignore', 'ignore', 2], shell })
+  try {
+    // The folder appears whole or not at all: filled beside its place, and renamed.
+    copyFileSync(join(draft, 'node_modules', name, 'bin', `node${exe}`), join(draft, `node${exe}`))
+    chmodSync(join(draft, `node${exe}`), 0o755)
+    rmSync(join(draft, 'node_modules'), { recursive: true, force: true })
+    renameSync(draft, home)
+  } catch {
+    rmSync(draft, { recursive: true, force: true })
+  }
+  return existsSync(program) ? program : undefined
+}
+
 /**
  * Finds or installs every program of the table and returns the environment names that point to them. A missing one
  * ends the run in CI; elsewhere it is said, and the tests that need it say so again.
@@ -81,5 +115,17 @@ export const prepare = ({ say, fail, ci }) => {
   if (python !== undefined) found.WEAVE_PYTHON_OPENAI = python
   else if (ci) fail(`Cannot run the tests with OpenAI's client for Python: no ${what}, wanted it.`)
   else say(`no ${what} on this machine: its test will fail; install it or set WEAVE_PYTHON_OPENAI to such a python`)
+  for (const [variable, version] of Object.entries(OLDER_NODES)) {
+    const program = process.env[variable] ?? olderNode(version, say)
+    if (program !== undefined) found[variable] = program
+    else if (ci) fail(`Cannot run the conformance suite: no Node ${version}, wanted it from the npm registry.`)
+    else say(`no Node ${version} on this machine: the suite leaves it out; set ${variable} to one`)
+  }
   return found
+}
+
+// By itself: for who runs single tests, and not `npm test`.
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const say = (line) => process.stderr.write(`· ${line}\n`)
+  prepare({ say, fail: say, ci: false })
 }

@@ -88,6 +88,7 @@ const row = ([name, message, bytes]: readonly [string, MessageName, string], res
 /** One valid encoding of each message that a packet or a proof is made of, as the other vectors hold them. */
 export function protobuf() {
   for (const [name, message, bytes] of READ) {
+    // biome-ignore lint/performance/noDynamicNamespaceImportAccess: messages are named by the rows, and nothing here is bundled
     const table = messages[message] as unknown as messages.Table<unknown>
     const wanted = bytes.replaceAll(' ', '')
     const read = messages.decode(
