@@ -66,6 +66,8 @@ async function wrong(event: Partial<KeyEvent>, signer: Signer, possessor?: Signe
 
 interface Question {
   readonly what: string
+  /** By the protocol; the code must say the same. */
+  readonly want: string
   readonly key?: Uint8Array
   readonly leafIndex: number
   readonly quorumTimeMs?: number
@@ -106,13 +108,14 @@ async function chainVector(name: string, events: readonly SignedKeyEvent[], ques
 }
 
 function liveRows(chain: VerifiedChain, questions: readonly Question[]) {
-  return questions.map(({ what, key = packetKey.publicKey, leafIndex, quorumTimeMs = CREATED + HOUR }) => {
+  return questions.map(({ what, want, key = packetKey.publicKey, leafIndex, quorumTimeMs = CREATED + HOUR }) => {
     let result = 'ok'
     try {
       liveKey(chain, key, { leafIndex: BigInt(leafIndex), quorumTimeMs })
     } catch (error) {
       result = codeOf(error)
     }
+    if (result !== want) throw new Error(`Cannot publish "${what}": ${result}, wanted ${want}`)
     const head = headAt(chain, BigInt(leafIndex))
     return { what, key: toHex(key), leafIndex, quorumTimeMs, head: head ? toHex(head) : undefined, result }
   })
@@ -130,34 +133,39 @@ async function valid() {
       'valid',
       [first, key, await prekey(first)],
       [
-        { what: 'below its event', leafIndex: 20 },
-        { what: 'above its event', leafIndex: 21 },
-        { what: 'at not_after_ms', leafIndex: 21, quorumTimeMs: NOT_AFTER },
-        { what: 'past not_after_ms', leafIndex: 21, quorumTimeMs: NOT_AFTER + 1 },
-        { what: 'the operational key is no packet key', leafIndex: 21, key: operational.publicKey },
-        { what: 'nothing is below the first event', leafIndex: 10 },
+        { what: 'below its event', want: 'KEY_UNKNOWN', leafIndex: 20 },
+        { what: 'above its event', want: 'ok', leafIndex: 21 },
+        { what: 'at not_after_ms', want: 'ok', leafIndex: 21, quorumTimeMs: NOT_AFTER },
+        { what: 'past not_after_ms', want: 'KEY_EXPIRED', leafIndex: 21, quorumTimeMs: NOT_AFTER + 1 },
+        {
+          what: 'the operational key is no packet key',
+          want: 'KEY_UNKNOWN',
+          leafIndex: 21,
+          key: operational.publicKey,
+        },
+        { what: 'nothing is below the first event', want: 'KEY_UNKNOWN', leafIndex: 10 },
       ],
     ),
     await chainVector(
       'an expired key',
       [first, await packet(first, { notAfterMs: CREATED + HOUR })],
       [
-        { what: 'in time', leafIndex: 21, quorumTimeMs: CREATED + HOUR },
-        { what: 'too late', leafIndex: 21, quorumTimeMs: CREATED + HOUR + 1 },
+        { what: 'in time', want: 'ok', leafIndex: 21, quorumTimeMs: CREATED + HOUR },
+        { what: 'too late', want: 'KEY_EXPIRED', leafIndex: 21, quorumTimeMs: CREATED + HOUR + 1 },
       ],
     ),
     await chainVector(
       'an expired delegation',
       [short, await packet(short)],
-      [{ what: 'too late', leafIndex: 21, quorumTimeMs: CREATED + HOUR + 1 }],
+      [{ what: 'too late', want: 'KEY_EXPIRED', leafIndex: 21, quorumTimeMs: CREATED + HOUR + 1 }],
     ),
     await chainVector(
       'a second delegation',
       [first, key, second, later],
       [
-        { what: 'the first key before it', leafIndex: 30 },
-        { what: 'the first key after it', leafIndex: 31 },
-        { what: 'the second key', key: secondKey.publicKey, leafIndex: 41 },
+        { what: 'the first key before it', want: 'ok', leafIndex: 30 },
+        { what: 'the first key after it', want: 'KEY_REVOKED', leafIndex: 31 },
+        { what: 'the second key', want: 'ok', key: secondKey.publicKey, leafIndex: 41 },
       ],
     ),
     await chainVector('the announced key', [
@@ -169,8 +177,8 @@ async function valid() {
       'one key made twice, the newer one longer',
       [first, await packet(first, { notAfterMs: CREATED + HOUR }), await packet(first, { createdMs: CREATED + 1 })],
       [
-        { what: 'by the first event', leafIndex: 30, quorumTimeMs: CREATED + 2 * HOUR },
-        { what: 'by the second event', leafIndex: 31, quorumTimeMs: CREATED + 2 * HOUR },
+        { what: 'by the first event', want: 'KEY_EXPIRED', leafIndex: 30, quorumTimeMs: CREATED + 2 * HOUR },
+        { what: 'by the second event', want: 'ok', leafIndex: 31, quorumTimeMs: CREATED + 2 * HOUR },
       ],
     ),
   ]
@@ -189,40 +197,40 @@ async function revoked() {
       'revoked by the root key',
       [first, key, byRoot],
       [
-        { what: 'before', leafIndex: 30 },
-        { what: 'after', leafIndex: 31 },
+        { what: 'before', want: 'ok', leafIndex: 30 },
+        { what: 'after', want: 'KEY_REVOKED', leafIndex: 31 },
       ],
     ),
     await chainVector(
       'revoked by the root key, for good',
       [first, key, byRoot, again, await packet(again, { operational: successor })],
-      [{ what: 'delegated to again', leafIndex: 51 }],
+      [{ what: 'delegated to again', want: 'KEY_REVOKED', leafIndex: 51 }],
     ),
     await chainVector(
       'revoked by the operational key',
       [first, key, byOperational],
       [
-        { what: 'before', leafIndex: 30 },
-        { what: 'after', leafIndex: 31 },
+        { what: 'before', want: 'ok', leafIndex: 30 },
+        { what: 'after', want: 'KEY_REVOKED', leafIndex: 31 },
       ],
     ),
     await chainVector(
       'an operational key ends only what hangs from its own delegation',
       [first, second, secondPacket, byOperational],
-      [{ what: 'after a revocation by the older operational key', leafIndex: 41 }],
+      [{ what: 'after a revocation by the older operational key', want: 'ok', leafIndex: 41 }],
     ),
     await chainVector(
       'an operational key is revoked',
       [first, key, await revoke({ prev: digest(first), key: operational.publicKey })],
       [
-        { what: 'before', leafIndex: 30 },
-        { what: 'after', leafIndex: 31 },
+        { what: 'before', want: 'ok', leafIndex: 30 },
+        { what: 'after', want: 'KEY_REVOKED', leafIndex: 31 },
       ],
     ),
     await chainVector(
       'a root-signed event that carries on after an operational revocation (the root wins)',
       [first, key, byOperational, second, secondPacket],
-      [{ what: 'the key under the new delegation', leafIndex: 51 }],
+      [{ what: 'the key under the new delegation', want: 'ok', leafIndex: 51 }],
     ),
   ]
 }
@@ -239,8 +247,8 @@ async function voided() {
       'two delegations with an equal prev',
       [first, one, two, await packet(one, { operational: successor }), underVoid],
       [
-        { what: 'under the first', leafIndex: 61 },
-        { what: 'under the second, which is void', key: secondKey.publicKey, leafIndex: 61 },
+        { what: 'under the first', want: 'ok', leafIndex: 61 },
+        { what: 'under the second, which is void', want: 'KEY_UNKNOWN', key: secondKey.publicKey, leafIndex: 61 },
       ],
     ),
     await chainVector(
@@ -252,12 +260,12 @@ async function voided() {
         await revoke({ prev: digest(two), key: successor.publicKey }),
         await packet(one, { operational: successor }),
       ],
-      [{ what: 'not ended by a void revocation', leafIndex: 61 }],
+      [{ what: 'not ended by a void revocation', want: 'ok', leafIndex: 61 }],
     ),
     await chainVector(
       'a second delegation without prev',
       [first, await delegate({ operational: successor }), await packet(first)],
-      [{ what: 'under the first', leafIndex: 31 }],
+      [{ what: 'under the first', want: 'ok', leafIndex: 31 }],
     ),
   ]
 }
@@ -272,47 +280,73 @@ async function refused() {
     key: packetKey.publicKey,
     notAfterMs: NOT_AFTER,
   }
-  const cases: Record<string, readonly SignedKeyEvent[]> = {
-    'a chain that begins with a packet key': [await packet(first)],
-    'a first delegation with a prev': [await delegate({ prev: fixed('nothing') })],
-    'another root key': [await wrong({ ...draft, rootKey: foreign.publicKey }, foreign, operational)],
-    'another instance': [await delegate({ root: foreign })],
-    'another network': [await delegate({ network: fixed('elsewhere') })],
-    'a delegation that the root key did not sign': [await wrong(draft, stranger, operational)],
-    'a delegation whose key did not prove possession': [await wrong(draft, root, stranger)],
-    'a delegation without proof of possession': [await wrong(draft, root)],
-    'a delegation without a root key': [await wrong({ ...draft, rootKey: undefined }, root, operational)],
-    'a delegation with a KEM key': [await wrong({ ...draft, kemKey }, root, operational)],
-    'a packet key that another key signed': [first, await wrong(hanging, stranger, packetKey)],
+  const cases: Record<string, readonly [want: string, ...events: SignedKeyEvent[]]> = {
+    'a chain that begins with a packet key': ['KEY_EVENT_INVALID', await packet(first)],
+    'a first delegation with a prev': ['KEY_EVENT_INVALID', await delegate({ prev: fixed('nothing') })],
+    'another root key': [
+      'KEY_EVENT_INVALID',
+      await wrong({ ...draft, rootKey: foreign.publicKey }, foreign, operational),
+    ],
+    'another instance': ['KEY_EVENT_INVALID', await delegate({ root: foreign })],
+    'another network': ['NETWORK_MISMATCH', await delegate({ network: fixed('elsewhere') })],
+    'a delegation that the root key did not sign': ['SIGNATURE_INVALID', await wrong(draft, stranger, operational)],
+    'a delegation whose key did not prove possession': ['SIGNATURE_INVALID', await wrong(draft, root, stranger)],
+    'a delegation without proof of possession': ['KEY_EVENT_INVALID', await wrong(draft, root)],
+    'a delegation without a root key': [
+      'KEY_EVENT_INVALID',
+      await wrong({ ...draft, rootKey: undefined }, root, operational),
+    ],
+    'a delegation with a KEM key': ['KEY_EVENT_INVALID', await wrong({ ...draft, kemKey }, root, operational)],
+    'a packet key that another key signed': ['SIGNATURE_INVALID', first, await wrong(hanging, stranger, packetKey)],
     'a packet key without not_after_ms': [
+      'KEY_EVENT_INVALID',
       first,
       await wrong({ ...hanging, notAfterMs: undefined }, operational, packetKey),
     ],
     'a packet key of an unknown delegation': [
+      'KEY_EVENT_INVALID',
       first,
       await wrong({ ...hanging, delegation: fixed('nothing') }, operational, packetKey),
     ],
     'a revocation with prev and delegation': [
+      'KEY_EVENT_INVALID',
       first,
       await wrong({ type: 2, prev: digest(first), delegation: digest(first), key: packetKey.publicKey }, root),
     ],
     'a revocation that names no event': [
+      'KEY_EVENT_INVALID',
       first,
       await wrong({ type: 2, prev: fixed('nothing'), key: packetKey.publicKey }, root),
     ],
-    'a revocation by another key': [first, await revoke({ by: stranger, delegation: digest(first) })],
+    'a revocation by another key': [
+      'SIGNATURE_INVALID',
+      first,
+      await revoke({ by: stranger, delegation: digest(first) }),
+    ],
     'a prekey of an unknown suite': [
+      'KEY_EVENT_INVALID',
       first,
       await wrong({ type: 4, delegation: digest(first), suite: 3, kemKey, deleteAfterMs: NOT_AFTER }, operational),
     ],
     'a prekey of the wrong length': [
+      'KEY_EVENT_INVALID',
       first,
       await wrong({ type: 4, delegation: digest(first), suite: 2, kemKey, deleteAfterMs: NOT_AFTER }, operational),
     ],
-    'an unknown type': [first, await wrong({ type: 5 }, root)],
-    'no canonical encoding': [{ ...first, body: new Uint8Array([...first.body, 0x10, 1]) as Bytes }],
+    'an unknown type': ['KEY_EVENT_INVALID', first, await wrong({ type: 5 }, root)],
+    'no canonical encoding': [
+      'KEY_EVENT_INVALID',
+      { ...first, body: new Uint8Array([...first.body, 0x10, 1]) as Bytes },
+    ],
   }
-  return Promise.all(Object.entries(cases).map(([name, events]) => chainVector(name, events)))
+  return Promise.all(
+    Object.entries(cases).map(async ([name, [want, ...events]]) => {
+      const vector = await chainVector(name, events)
+      const { result } = vector.events.at(-1) as (typeof vector.events)[number]
+      if (result !== want) throw new Error(`Cannot publish "${name}": ${result}, wanted ${want}`)
+      return vector
+    }),
+  )
 }
 
 async function prekeys() {
