@@ -25,4 +25,6 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 const terminal = createTerminal(process.stdout, process.stderr, process.env)
 const code = await run(process.argv.slice(2), { terminal, env: process.env, signal: stop.signal })
-process.exitCode = code === 130 && signalCode !== 0 ? signalCode : code
+// What was printed is handed over first. Then nothing that still waits (a timer, a connection that is kept) keeps us.
+await Promise.all([process.stdout, process.stderr].map((stream) => new Promise((resolve) => stream.write('', resolve))))
+process.exit(code === 130 && signalCode !== 0 ? signalCode : code)

@@ -1,6 +1,8 @@
 /** `weave up` from outside: what a user, a script and an unlucky operator see. */
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { parseSavedAnswer } from '@mystranet/sdk'
+import { encodeReceipt, exportReceipt, type Receipt } from '@mystranet/sdk/proof/receipt'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { freePort, type Place, place, slowly, spawnWeave, type Up, until, weave } from './weave.ts'
 
@@ -53,6 +55,23 @@ describe('asking and verifying', () => {
     const json = (await readFile(here.path('a.json'), 'utf8')).replace('"version": 1', '"version": 2')
     await writeFile(here.path('bad.json'), json)
     expect(await here.weave('verify', here.path('bad.json'))).toMatchObject({ code: 1 })
+  })
+
+  test('verify takes receipts: binary and .tlog-proof; a changed one FAILS', async () => {
+    const receipt = parseSavedAnswer(await readFile(here.path('a.weave'))).request.receipt as Receipt
+    const proof = exportReceipt(receipt)
+    await writeFile(here.path('r.tlog-proof'), proof)
+    await writeFile(here.path('r.receipt'), encodeReceipt(receipt))
+    for (const name of ['r.tlog-proof', 'r.receipt']) {
+      const { code, stdout } = await here.weave('verify', here.path(name), '--json')
+      expect(JSON.parse(stdout)).toMatchObject({ status: 'VERIFIED', kind: 'request', attempt: 0 })
+      expect(code).toBe(0)
+    }
+    await writeFile(here.path('bad.tlog-proof'), new TextDecoder().decode(proof).replace('\nindex ', '\nindex 1'))
+    expect(await here.weave('verify', here.path('bad.tlog-proof'))).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining('FAILED under "local"'),
+    })
   })
 
   test('under another trust file the same answer FAILS', async () => {
@@ -161,7 +180,9 @@ describe('asking and verifying', () => {
   }, 60_000)
 
   test('SIGTERM drains and exits 0; what is asked afterwards finds nobody: exit code 4', async () => {
-    expect(await up.stop()).toBe(0)
+    const ended = up.stop()
+    process.kill(up.pid, 'SIGINT')
+    expect(await ended).toBe(0)
     expect(await here.weave('ask', 'misty.weave', 'Hi')).toMatchObject({ code: 4 })
     expect(await here.weave('status')).toMatchObject({ code: 4 })
     expect(await here.weave('verify', here.path('a.weave'))).toMatchObject({ code: 0 })
@@ -196,13 +217,13 @@ describe('what goes wrong', () => {
   })
 
   test('an abandoned answer stops the engine', async () => {
-    const up = await here.up([], {})
+    const up = await here.up([], { env: { WEAVE_ABANDON_MS: '1000' } })
     const before = await count('cancelled')
     const child = spawnWeave(['ask', 'misty.weave', 'slow', '--state', here.state])
     await new Promise((resolve) => child.stdout?.once('data', resolve))
     // Without a word: no CANCEL is sent.
     child.kill('SIGKILL')
-    await until('the engine stopped', async () => (await count('cancelled')) > before, 35_000)
+    await until('the engine stopped', async () => (await count('cancelled')) > before, 5_000)
     await up.stop()
   }, 60_000)
 
@@ -247,6 +268,53 @@ describe('what goes wrong', () => {
     expect(JSON.parse((await here.weave('status', '--json')).stdout)).toMatchObject({ table: { version: '1' } })
     await second.stop()
   }, 90_000)
+
+  test('a packet that no agent takes becomes a dead letter: listed, shown, replayed, dropped', async () => {
+    const env = { WEAVE_ACCEPT_MS: '1500', WEAVE_LEASE_MS: '500', WEAVE_MAX_DELIVER: '2', WEAVE_BACK_OFF_MS: '50' }
+    const up = await here.up([], { env })
+    const { agentPid } = await statusOf()
+    const started = await count('start')
+    process.kill(agentPid, 'SIGSTOP')
+    const asked = await weaveAsk('Hello').ended
+    expect(asked.stderr).toContain('DEAD_LETTERED')
+    expect(asked.code).toBe(5)
+    const listed = JSON.parse((await here.weave('dead', 'ls', '--json')).stdout) as {
+      packet: string
+      attempts: unknown[]
+    }[]
+    expect(listed).toHaveLength(1)
+    const packet = listed[0]?.packet as string
+    expect((await here.weave('dead', 'show', packet)).stdout).toMatch(/attempt 1\s/)
+    process.kill(agentPid, 'SIGCONT')
+    expect(await here.weave('dead', 'replay', packet)).toMatchObject({ code: 0, stdout: `replayed ${packet}\n` })
+    await until('it ran', async () => (await count('start')) === started + 1)
+    expect(JSON.parse((await here.weave('dead', 'ls', '--json')).stdout)).toEqual([])
+    expect(await here.weave('dead', 'replay', packet)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('NOT_FOUND'),
+    })
+    expect(await here.weave('dead', 'drop', packet)).toMatchObject({ code: 2 })
+    await up.stop()
+  }, 90_000)
+
+  test('--engine openai runs a model behind any such server, here behind another weave', async () => {
+    const behind = await here.up()
+    const front = await place()
+    try {
+      await writeFile(front.path('key'), `${behind.token}\n`)
+      await front.up(['--engine', 'openai', '--url', behind.proxyUrl, '--api-key-file', front.path('key')])
+      const { code, stdout } = await front.weave('ask', 'misty.weave', 'Hello', '--json')
+      expect(code).toBe(0)
+      expect(JSON.parse(stdout)).toMatchObject({
+        text: 'Else.',
+        status: 'VERIFIED',
+        answer: { model: { engine: 'openai' } },
+      })
+    } finally {
+      await front.remove()
+      await behind.stop()
+    }
+  }, 60_000)
 
   test('other tags give the next version of the table', async () => {
     const up = await here.up(['--tag', 'misty.weave', '--tag', 'second'])

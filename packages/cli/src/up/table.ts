@@ -5,7 +5,7 @@
  * @module
  */
 import type { Nexus } from '@mystranet/router'
-import { equalBytes, fromHex } from '@mystranet/sdk/bytes'
+import { equalBytes } from '@mystranet/sdk/bytes'
 import type { Signer } from '@mystranet/sdk/keys/signer'
 import { type RoutingTable, type Rule, signRoutingTable } from '@mystranet/sdk/proof/routing-table'
 
@@ -93,6 +93,3 @@ export async function keepTable(
   await nexus.publishTable(await signRoutingTable(table, operator))
   return table.version
 }
-
-/** An instance as the router's links name it. */
-export const instanceOf = (hex: string): Uint8Array => fromHex(hex) as Uint8Array
