@@ -221,7 +221,11 @@ export const proofCases: Cases = {
       async ({ receipt, result, ...wanted }) => {
         const got = await resultOf(sdk, async () => {
           const { quorumTimeMs, leafIndex } = await sdk.verifyReceipt(bytesOf(receipt), trust)
-          const { tlogProof, ...rest } = wanted as { tlogProof: string; quorumTimeMs: number; leafIndex: string }
+          const { tlogProof, ...rest } = wanted as {
+            readonly tlogProof: string
+            readonly quorumTimeMs: number
+            readonly leafIndex: string
+          }
           equal([quorumTimeMs, `${leafIndex}`], [rest.quorumTimeMs, rest.leafIndex])
           equal(sdk.fromUtf8(sdk.exportReceipt(sdk.parseReceipt(bytesOf(receipt)))), tlogProof)
           equal(sdk.encodeReceipt(sdk.importReceipt(sdk.utf8(tlogProof))), receipt)

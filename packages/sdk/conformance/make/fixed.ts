@@ -31,3 +31,9 @@ export async function anInstance(name: string) {
   return { name, root, instance: instanceId(root.publicKey), signer: await keyOf(`${name}/packet`) }
 }
 export type Instance = Awaited<ReturnType<typeof anInstance>>
+
+/** A row as the protocol wants it: an error in the code must not become the expectation. */
+export function held<Row extends { readonly name: string; readonly result: string }>(row: Row, want: string): Row {
+  if (row.result !== want) throw new Error(`Cannot publish "${row.name}": ${row.result}, wanted ${want}`)
+  return row
+}

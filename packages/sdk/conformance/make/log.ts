@@ -25,7 +25,7 @@ import { holdsQuorum, parsePolicy } from '../../src/proof/policy.ts'
 import { proveConsistency, proveInclusion } from '../../src/proof/prove.ts'
 import { exportReceipt, verifyReceipt } from '../../src/proof/receipt.ts'
 import { encodeBundle, encodeTile, encodeTilePath, tilesBetween } from '../../src/proof/tile.ts'
-import { fixed, keyOf, LOG_KEY, ORIGIN } from './fixed.ts'
+import { fixed, held, keyOf, LOG_KEY, ORIGIN } from './fixed.ts'
 
 const NAMES = ['one', 'two', 'three', 'four'] as const
 const WITNESSES = await Promise.all(
@@ -83,24 +83,48 @@ async function noteOf(
 
 const all = NAMES.map((_, i) => ({ i }))
 
-async function checkpointVector(name: string, note: Bytes | string, policyText = POLICY) {
+interface Row {
+  readonly name: string
+  readonly result: string
+}
+
+interface CheckpointRow extends Row {
+  readonly note: string
+  readonly policy: string
+  readonly origin?: string
+  readonly treeSize?: string
+  readonly rootHash?: string
+  readonly cosigners?: readonly { readonly witness: string; readonly timeSeconds: string }[]
+}
+
+interface PolicyRow extends Row {
+  readonly text: string
+  readonly quorums?: readonly { readonly witnesses: readonly string[]; readonly holds: boolean }[]
+}
+
+interface ReceiptRow extends Row {
+  readonly receipt: string
+  readonly quorumTimeMs?: number
+  readonly leafIndex?: string
+  readonly tlogProof?: string
+}
+
+async function checkpointVector(name: string, want: string, note: Bytes | string, policyText = POLICY) {
   const bytes = typeof note === 'string' ? utf8(note) : note
   const policy = parsePolicy(utf8(policyText))
+  const row = { name, note: fromUtf8(bytes), policy: policyText }
   try {
     const { origin, treeSize, rootHash, cosigners } = await verifyCheckpoint(bytes, { policy })
     const who = cosigners.map(({ witness, timeSeconds }) => ({ witness, timeSeconds: `${timeSeconds}` }))
-    return {
-      name,
-      note: fromUtf8(bytes),
-      policy: policyText,
-      result: 'ok',
+    const more = {
       origin,
       treeSize: `${treeSize}`,
       rootHash: toHex(rootHash),
       cosigners: who,
     }
+    return held<CheckpointRow>({ ...row, result: 'ok', ...more }, want)
   } catch (error) {
-    return { name, note: fromUtf8(bytes), policy: policyText, result: codeOf(error) }
+    return held<CheckpointRow>({ ...row, result: codeOf(error) }, want)
   }
 }
 
@@ -119,27 +143,37 @@ async function checkpoints() {
     return lines.join('\n')
   }
   return [
-    await checkpointVector('four witnesses', note),
-    await checkpointVector('three of four', await noteOf(head, all.slice(1))),
-    await checkpointVector('an unknown signature is passed over', `${text}— someone.else ${btoa('12345678')}\n`),
-    await checkpointVector('no quorum asked', await noteOf(head, []), POLICY.replace('quorum most', 'quorum none')),
-    await checkpointVector('an empty tree', await noteOf({ treeSize: 0n, rootHash: computeRoot([]) }, all)),
-    await checkpointVector('two of four', await noteOf(head, all.slice(2))),
-    await checkpointVector('another log key under its name', await noteOf(head, all, STRANGER)),
-    await checkpointVector('another origin', await noteOf({ ...head, origin: 'log.elsewhere.test' }, all)),
+    await checkpointVector('four witnesses', 'ok', note),
+    await checkpointVector('three of four', 'ok', await noteOf(head, all.slice(1))),
+    await checkpointVector('an unknown signature is passed over', 'ok', `${text}— someone.else ${btoa('12345678')}\n`),
+    await checkpointVector(
+      'no quorum asked',
+      'ok',
+      await noteOf(head, []),
+      POLICY.replace('quorum most', 'quorum none'),
+    ),
+    await checkpointVector('an empty tree', 'ok', await noteOf({ treeSize: 0n, rootHash: computeRoot([]) }, all)),
+    await checkpointVector('two of four', 'CHECKPOINT_UNTRUSTED', await noteOf(head, all.slice(2))),
+    await checkpointVector('another log key under its name', 'CHECKPOINT_UNTRUSTED', await noteOf(head, all, STRANGER)),
+    await checkpointVector(
+      'another origin',
+      'CHECKPOINT_UNTRUSTED',
+      await noteOf({ ...head, origin: 'log.elsewhere.test' }, all),
+    ),
     await checkpointVector(
       'a cosignature of another text',
+      'CHECKPOINT_UNTRUSTED',
       await noteOf(head, [{ i: 0 }, { i: 1 }, { i: 2 }, { i: 3, text: otherText }]),
     ),
-    await checkpointVector('a spoiled signature of the log', flip(4)),
-    await checkpointVector('a spoiled cosignature', flip(6)),
-    await checkpointVector('an extension line', spoiled('\n\n', '\nextension\n\n')),
-    await checkpointVector('a size with a leading zero', spoiled('\n5\n', '\n05\n')),
-    await checkpointVector('a root that is not canonical base64', spoiled(/=\n\n/, '\n\n')),
-    await checkpointVector('no blank line', spoiled('\n\n', '\n')),
-    await checkpointVector('one key signed twice', `${text}${text.split('\n')[5]}\n`),
-    await checkpointVector('no final newline', text.slice(0, -1)),
-    await checkpointVector('a carriage return', spoiled('\n5\n', '\r\n5\n')),
+    await checkpointVector('a spoiled signature of the log', 'CHECKPOINT_UNTRUSTED', flip(4)),
+    await checkpointVector('a spoiled cosignature', 'CHECKPOINT_UNTRUSTED', flip(6)),
+    await checkpointVector('an extension line', 'NOTE_MALFORMED', spoiled('\n\n', '\nextension\n\n')),
+    await checkpointVector('a size with a leading zero', 'NOTE_MALFORMED', spoiled('\n5\n', '\n05\n')),
+    await checkpointVector('a root that is not canonical base64', 'NOTE_MALFORMED', spoiled(/=\n\n/, '\n\n')),
+    await checkpointVector('no blank line', 'NOTE_MALFORMED', spoiled('\n\n', '\n')),
+    await checkpointVector('one key signed twice', 'NOTE_MALFORMED', `${text}${text.split('\n')[5]}\n`),
+    await checkpointVector('no final newline', 'NOTE_MALFORMED', text.slice(0, -1)),
+    await checkpointVector('a carriage return', 'NOTE_MALFORMED', spoiled('\n5\n', '\r\n5\n')),
   ]
 }
 
@@ -164,17 +198,20 @@ function policies() {
     'a key whose id is another': `witness one ${vkeyOf(0).replace(/\+[0-9a-f]{8}\+/, '+00000000+')}\nquorum one\n`,
   }
   const sets = [[], ['one'], ['one', 'three'], ['one', 'three', 'four'], ['one', 'two', 'three'], [...NAMES]]
+  const right = ['three of four', 'nested groups', 'one witness', 'none']
   return Object.entries(texts).map(([name, text]) => {
+    const want = right.includes(name) ? 'ok' : 'TRUST_FILE_INVALID'
     try {
       const policy = parsePolicy(utf8(text))
-      return {
+      const row = {
         name,
         text,
         result: 'ok',
         quorums: sets.map((witnesses) => ({ witnesses, holds: holdsQuorum(policy, witnesses) })),
       }
+      return held<PolicyRow>(row, want)
     } catch (error) {
-      return { name, text, result: codeOf(error) }
+      return held<PolicyRow>({ name, text, result: codeOf(error) }, want)
     }
   })
 }
@@ -334,38 +371,44 @@ async function receipts() {
   const note = await noteOf(head, all)
   const right: Receipt = { leaf, addendum, index: 4n, path: proveInclusion(hashes, 4), checkpoint: note }
   const policy = parsePolicy(utf8(POLICY))
-  const cases: Record<string, Receipt> = {
-    'with an addendum': right,
-    'without an addendum': { ...right, leaf: bare, addendum: undefined, index: 5n, path: proveInclusion(hashes, 5) },
-    'an addendum too many': { ...right, leaf: bare, index: 5n, path: proveInclusion(hashes, 5) },
-    'an addendum too few': { ...right, addendum: undefined },
-    'another addendum': { ...right, addendum: encode(Addendum, { nonce: fixed('x', 16), recipients: [] }) },
-    'another index': { ...right, index: 5n },
-    'the path of another leaf': { ...right, path: proveInclusion(hashes, 3) },
-    'another leaf': { ...right, leaf: encodeLeaf({ ...leafDraft, attempt: 1, addendumDigest: sha256(addendum) }) },
-    'no leaf': { ...right, leaf: fixed('no leaf') },
-    'a checkpoint without a quorum': { ...right, checkpoint: await noteOf(head, []) },
-    'a checkpoint of another tree': {
-      ...right,
-      checkpoint: await noteOf({ treeSize: 6n, rootHash: fixed('root') }, all),
-    },
-    'a note that cannot be read': { ...right, checkpoint: utf8('no note') },
+  const cases: Record<string, readonly [want: string, receipt: Receipt]> = {
+    'with an addendum': ['ok', right],
+    'without an addendum': [
+      'ok',
+      { ...right, leaf: bare, addendum: undefined, index: 5n, path: proveInclusion(hashes, 5) },
+    ],
+    'an addendum too many': ['LEAF_MISMATCH', { ...right, leaf: bare, index: 5n, path: proveInclusion(hashes, 5) }],
+    'an addendum too few': ['LEAF_MISMATCH', { ...right, addendum: undefined }],
+    'another addendum': [
+      'LEAF_MISMATCH',
+      { ...right, addendum: encode(Addendum, { nonce: fixed('x', 16), recipients: [] }) },
+    ],
+    'another index': ['PROOF_INVALID', { ...right, index: 5n }],
+    'the path of another leaf': ['PROOF_INVALID', { ...right, path: proveInclusion(hashes, 3) }],
+    'another leaf': [
+      'PROOF_INVALID',
+      { ...right, leaf: encodeLeaf({ ...leafDraft, attempt: 1, addendumDigest: sha256(addendum) }) },
+    ],
+    'no leaf': ['LEAF_MISMATCH', { ...right, leaf: fixed('no leaf') }],
+    'a checkpoint without a quorum': ['CHECKPOINT_UNTRUSTED', { ...right, checkpoint: await noteOf(head, []) }],
+    'a checkpoint of another tree': [
+      'PROOF_INVALID',
+      {
+        ...right,
+        checkpoint: await noteOf({ treeSize: 6n, rootHash: fixed('root') }, all),
+      },
+    ],
+    'a note that cannot be read': ['NOTE_MALFORMED', { ...right, checkpoint: utf8('no note') }],
   }
   const rows = []
-  for (const [name, receipt] of Object.entries(cases)) {
+  for (const [name, [want, receipt]] of Object.entries(cases)) {
     const bytes = toHex(encode(Receipt, receipt))
     try {
       const { quorumTimeMs, leafIndex } = await verifyReceipt(receipt, { policy })
-      rows.push({
-        name,
-        receipt: bytes,
-        result: 'ok',
-        quorumTimeMs,
-        leafIndex: `${leafIndex}`,
-        tlogProof: fromUtf8(exportReceipt(receipt)),
-      })
+      const more = { quorumTimeMs, leafIndex: `${leafIndex}`, tlogProof: fromUtf8(exportReceipt(receipt)) }
+      rows.push(held<ReceiptRow>({ name, receipt: bytes, result: 'ok', ...more }, want))
     } catch (error) {
-      rows.push({ name, receipt: bytes, result: codeOf(error) })
+      rows.push(held<ReceiptRow>({ name, receipt: bytes, result: codeOf(error) }, want))
     }
   }
   return [...rows, { name: 'bytes that are no Receipt', receipt: '0a', result: 'PROOF_INVALID' }]
