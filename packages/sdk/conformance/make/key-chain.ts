@@ -215,6 +215,14 @@ async function revoked() {
       ],
     ),
     await chainVector(
+      'an operational key revoked by itself',
+      [first, key, await revoke({ by: operational, delegation: digest(first), key: operational.publicKey })],
+      [
+        { what: 'before', want: 'ok', leafIndex: 30 },
+        { what: 'after', want: 'KEY_REVOKED', leafIndex: 31 },
+      ],
+    ),
+    await chainVector(
       'an operational key ends only what hangs from its own delegation',
       [first, second, secondPacket, byOperational],
       [{ what: 'after a revocation by the older operational key', want: 'ok', leafIndex: 41 }],
