@@ -59,8 +59,10 @@ export interface Client {
 const DEFAULT_LIFETIME_MS = 300_000
 /** A table is asked for again after this long. */
 const FRESH_MS = 60_000
-/** Connections that may be lost in a row without a single new record. */
+/** Connections that may be lost in a row without anything new of the answer. */
 const MAX_RECONNECTS = 8
+/** A connection that lasted so long was not lost for nothing: some proxies cut every one after a while. */
+const LASTING_MS = 10_000
 
 /**
  * Makes a client.
@@ -74,7 +76,7 @@ const MAX_RECONNECTS = 8
  * ```
  */
 export function createClient(options: ClientOptions): Client {
-  const { identity, trust, now = Date.now, memory = {} } = options
+  const { identity, trust, now = Date.now, random = Math.random, memory = {} } = options
   const router = createRouter(options)
   let sequence = createSequence(now())
   const signer = identity.packet
@@ -147,19 +149,23 @@ export function createClient(options: ClientOptions): Client {
   async function* receive(reader: AnswerReader, packetId: Bytes, signal: AbortSignal): AsyncGenerator<AnswerEvent> {
     for (let lost = 0; !reader.ended; ) {
       const fetch = { network: trust.network, packetId, from: reader.wantedFrame, audience, signer, now }
+      const beganMs = now()
       try {
         for await (const record of router.answer(fetch, signal)) {
-          lost = 0
-          yield* await reader.take(record)
+          const events = await reader.take(record)
+          // Packets come again with every connection, heartbeats too: a router could go on like that for ever.
+          if (events.some(({ type }) => type !== 'progress')) lost = 0
+          yield* events
         }
       } catch (error) {
         if (signal.aborted) throw new PacketError('CANCELLED', 'Cannot read the answer: the caller stopped it')
-        if (isPacketError(error) && error.code !== 'ROUTER_UNREACHABLE' && error.code !== 'TIMED_OUT') throw error
+        if (!isPacketError(error) || (error.code !== 'ROUTER_UNREACHABLE' && error.code !== 'TIMED_OUT')) throw error
       }
+      if (now() - beganMs >= LASTING_MS) lost = 0
       if (!reader.ended && ++lost > MAX_RECONNECTS) {
         throw new PacketError('STREAM_TRUNCATED', `Cannot read the answer: ${lost} connections ended before it did`)
       }
-      if (!reader.ended && lost > 1) await new Promise((resolve) => setTimeout(resolve, 50 * 2 ** lost * Math.random()))
+      if (!reader.ended && lost > 1) await new Promise((resolve) => setTimeout(resolve, 50 * 2 ** lost * random()))
     }
   }
 

@@ -84,7 +84,8 @@ export function createAnswerReader(request: SealedRequest, trust: TrustFile): An
 
   /** Signature, keys and place of a reply: §13's checks as far as they can be made while it streams. */
   async function authenticate(packet: ParsedPacket): Promise<void> {
-    const { core } = packet
+    const { core, kind } = packet
+    if (kind === 'REQUEST' || kind === 'CANCEL') throw refuse('ANSWER_INVALID', `it is a ${kind}, wanted a reply`)
     await verifyOrigin(packet, packet.origin)
     checkHashes(packet)
     if (!equalBytes(core.network, request.core.network)) throw refuse('NETWORK_MISMATCH', 'it is of another network')
@@ -129,6 +130,10 @@ export function createAnswerReader(request: SealedRequest, trust: TrustFile): An
     // Sent again after a reconnect.
     if (attempt && equalBytes(attempt.open.packet.id, packet.id)) return []
     if (attempt && number <= attempt.number) throw refuse('STREAM_INVALID', 'a second stream of one attempt')
+    // Its reader has the first one's text by now: two outputs are never spliced, unless the sender said so.
+    if (attempt && !request.core.retry?.afterOpen) {
+      throw refuse('STREAM_INVALID', 'a second stream of a request that allows one')
+    }
     const secret = request.replySecrets.get(toHex(packet.core.sender))
     if (secret === undefined) throw refuse('NOT_A_CANDIDATE', 'its sender is no recipient of the request')
     const keys = deriveReplyKeys(secret, packet.core.responseNonce as Uint8Array)
@@ -244,6 +249,8 @@ export function createAnswerReader(request: SealedRequest, trust: TrustFile): An
           statementReceipt = read(Receipt, value, 'PROOF_INVALID')
           return []
         case 'end':
+          // Refusals and notices were thrown: what ends here without a CLOSE was cut.
+          if (attempt?.close === undefined) throw refuse('STREAM_TRUNCATED', 'the answer ended without its CLOSE')
           ended = true
           return [{ type: 'end' }]
       }

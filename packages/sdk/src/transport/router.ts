@@ -86,7 +86,7 @@ export function createRouter(options: HttpOptions): Router {
       const reader = response.body.getReader()
       try {
         for (;;) {
-          const { done, value } = await reader.read()
+          const { done, value } = await reader.read().catch(lost)
           if (done) return
           yield* parser.push(value)
         }
@@ -95,6 +95,10 @@ export function createRouter(options: HttpOptions): Router {
       }
     },
   }
+}
+
+function lost(cause: unknown): never {
+  throw new PacketError('ROUTER_UNREACHABLE', 'Cannot read on: the connection was lost', { cause })
 }
 
 async function authorization({ network, packetId, from, audience, signer, now }: AnswerRequest): Promise<string> {
