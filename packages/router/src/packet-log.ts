@@ -7,7 +7,7 @@ import type { PacketLog } from './ports.ts'
 /** @param deadlineMs How long `commit` waits for a quorum. */
 export function packetLog(log: Pick<Log, 'append' | 'find'>, deadlineMs: number): PacketLog {
   return {
-    commit: async (drafts) => (await log.append(drafts, { deadlineMs })).map(encoded),
+    commit: async (drafts, options) => (await log.append(drafts, { ...options, deadlineMs })).map(encoded),
     async find(kind, subject, attempt) {
       const receipt = await log.find({ kind, subject, attempt })
       return receipt && encoded(receipt)

@@ -19,9 +19,10 @@ export interface PacketLog {
    * checkpoint that covers all, and our own verifier has accepted it. A draft whose kind, subject and attempt are in the log already
    * resolves to the receipt of that first leaf, for ever.
    *
+   * @param options `patienceMs`: so long the drafts may wait for a round that others begin; by default they begin one.
    * @throws {RouterError} `LOG_BUSY`: nothing was appended. `LOG_UNCONFIRMED`: the leaves may be in the log.
    */
-  commit(drafts: readonly LeafDraft[]): Promise<readonly Uint8Array[]>
+  commit(drafts: readonly LeafDraft[], options?: { readonly patienceMs?: number }): Promise<readonly Uint8Array[]>
   /** The confirmed receipt of a leaf, or undefined. */
   find(kind: LeafKind, subject: Uint8Array, attempt: number): Promise<Uint8Array | undefined>
 }

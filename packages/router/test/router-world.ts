@@ -393,8 +393,9 @@ export function attachAgent(world: World, party: Party, behaviour: Behaviour = '
       return self.say({ type: 'finished', lease })
     }
     const ack = { ...replyCore('ACK', draft()), attempt, code: OUTCOMES.ACCEPTED }
-    await self.ask({ type: 'reply', packet: (await signBodiless(ack, identity.packet)).bytes })
-    if (self.behaviour === 'hang') return
+    // As agents do: OPEN follows while the ACK is logged.
+    const acked = self.ask({ type: 'reply', packet: (await signBodiless(ack, identity.packet)).bytes })
+    if (self.behaviour === 'hang') return void (await acked)
     const opened = await openRequest(packet, { instance, kemKey: () => kem, session: () => undefined })
     const responseNonce = crypto.getRandomValues(new Uint8Array(32))
     const keys = deriveReplyKeys(opened.replySecret, responseNonce)
@@ -429,6 +430,7 @@ export function attachAgent(world: World, party: Party, behaviour: Behaviour = '
       identity.packet,
     )
     await self.ask({ type: 'reply', packet: close.bytes })
+    await acked
     self.say({ type: 'finished', lease })
   }
   return agent

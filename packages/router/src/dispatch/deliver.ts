@@ -49,6 +49,8 @@ export function createDelivering(desk: Desk, { attempts, endings, tables }: Deli
     const { packet, attempt, agent } = lease
     const stored = await desk.packets.find(packet)
     const state = stored && attemptOf(stored.record, attempt)?.state
+    // A crash came between queue and release: it waits until the packet, sent again, is released.
+    if (stored?.record.state === 'prepared') return drop(lease.lease, desk.nowMs() + pause(lease.delivery))
     if (stored?.record.state !== 'released' || (state !== 'made' && state !== 'accepted' && state !== 'opened')) {
       await desk.queue.finish(packet, attempt)
       return

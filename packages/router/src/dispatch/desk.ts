@@ -4,7 +4,6 @@
  * @module
  */
 import { decode, type HeaderCore, Packet } from '@mystranet/schemas/messages'
-import { toHex } from '@mystranet/sdk/bytes'
 import { type DocumentSigner, parseHeader } from '@mystranet/sdk/envelope'
 import { type LeafKind, packetPartition } from '@mystranet/sdk/proof/leaf'
 import type { TrustFile } from '@mystranet/sdk/proof/trust-file'
@@ -68,7 +67,8 @@ export interface Desk extends NexusDeps {
    * @throws {RouterError} `STORE_FAILED`; or the store's own error: the change may have happened.
    */
   change(id: string, edit: (record: RequestRecord) => RequestRecord | undefined): Promise<RequestRecord>
-  commit(drafts: readonly LeafDraft[]): Promise<readonly Uint8Array[]>
+  /** `PacketLog.commit`, measured. */
+  commit: PacketLog['commit']
 }
 
 const MAX_CONFLICTS = 16
@@ -92,9 +92,9 @@ export function createDesk(deps: NexusDeps, changed: (id: string) => void = () =
       }
       throw new RouterError('STORE_FAILED', 'Cannot change a request: others changed it all the time', { packet: id })
     },
-    async commit(drafts) {
+    async commit(drafts, options) {
       const begun = performance.now()
-      const receipts = await deps.log.commit(drafts)
+      const receipts = await deps.log.commit(drafts, options)
       deps.metrics.observe('weave_commit_seconds', (performance.now() - begun) / 1_000)
       return receipts
     },

@@ -5,7 +5,7 @@
  */
 import { MAX_CHAIN_EVENTS } from '@mystranet/schemas/limits'
 import { decode, encode, KeyChain, KeyEvent, type LoggedKeyEvent, SignedKeyEvent } from '@mystranet/schemas/messages'
-import { equalBytes, fromHex, toHex } from '@mystranet/sdk/bytes'
+import { equalBytes, toHex } from '@mystranet/sdk/bytes'
 import { read } from '@mystranet/sdk/envelope'
 import {
   excerptChain,
@@ -176,10 +176,4 @@ const KEEP_MS = 7 * 86_400_000
 function prune(logged: readonly LoggedKeyEvent[], nowMs: number): readonly LoggedKeyEvent[] {
   return excerptChain(logged, ({ notAfterMs, deleteAfterMs }) => (notAfterMs ?? deleteAfterMs ?? 0) > nowMs - KEEP_MS)
     .events
-}
-
-/** Instance id of hex text, or undefined. */
-function instanceOfHex(text: string): Uint8Array | undefined {
-  const id = fromHex(text)
-  return id?.length === 32 ? id : undefined
 }

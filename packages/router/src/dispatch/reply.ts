@@ -29,6 +29,9 @@ const LEAF_OF: Readonly<Record<ReplyKind, LeafKind>> = {
   NACK: 'nack',
 }
 
+/** An ACK waits so long for the OPEN that follows it: one round of the log then takes both. */
+const ACK_PATIENCE_MS = 50
+
 export interface Replies {
   /**
    * Takes a reply in.
@@ -42,6 +45,11 @@ export interface Replies {
   complete(record: RequestRecord): Promise<void>
 }
 
+/** In an object, so that whoever waits for its turn does not wait for the log. */
+interface Taken {
+  readonly receipt: Uint8Array | Promise<Uint8Array>
+}
+
 export interface ReplyDeps {
   readonly admission: Admission
   readonly keyring: Keyring
@@ -51,6 +59,9 @@ export interface ReplyDeps {
 }
 
 export function createReplies(desk: Desk, { admission, keyring, delivering, opened }: ReplyDeps): Replies {
+  /** ACKs on their way to their receipts, by request. */
+  const acks = new Map<string, Promise<unknown>>()
+
   /** What a reader needs before the first packet of an attempt. */
   const introduction = async (attempt: AttemptRecord, core: HeaderCore): Promise<AnswerRecord[]> => {
     const chain = await keyring.excerpt(core.sender, core.senderKey)
@@ -105,8 +116,8 @@ export function createReplies(desk: Desk, { admission, keyring, delivering, open
   }
 
   /** Logs it, keeps the receipt, shows that. */
-  const confirm = async (requestId: string, reply: ReplyRecord): Promise<Uint8Array> => {
-    const [receipt] = await desk.commit([reply.draft])
+  const confirm = async (requestId: string, reply: ReplyRecord, patienceMs = 0): Promise<Uint8Array> => {
+    const [receipt] = await desk.commit([reply.draft], { patienceMs })
     await Promise.all([
       desk.change(requestId, (each) => ({
         ...each,
@@ -124,7 +135,22 @@ export function createReplies(desk: Desk, { admission, keyring, delivering, open
     return receipt as Uint8Array
   }
 
-  const takeIn = async (parsed: ParsedPacket, kind: ReplyKind, received: Uint8Array): Promise<Uint8Array> => {
+  /** Admits, keeps and shows it, then logs it: behind one gate, so that its addendum names the head at its place. */
+  const takeAndLog = (parsed: ParsedPacket, kind: ReplyKind, received: Uint8Array, record: RequestRecord) => {
+    const taken = Promise.withResolvers<ReplyRecord>()
+    const receipt = desk.gates.shared(toHex(parsed.core.sender), async () => {
+      const known = record.replies.find(({ id }) => id === toHex(parsed.id))
+      const reply = known ?? (await admit(parsed, kind, record))
+      await keep(record, parsed, received, reply)
+      taken.resolve(reply)
+      return confirm(record.id, reply, isAccepted(reply) ? ACK_PATIENCE_MS : 0)
+    })
+    receipt.catch(taken.reject)
+    return { taken: taken.promise, receipt }
+  }
+
+  /** Resolves when the next reply may be taken: an ACK is logged while what follows it comes in. */
+  const takeIn = async (parsed: ParsedPacket, kind: ReplyKind, received: Uint8Array): Promise<Taken> => {
     const { core } = parsed
     const requestId = toHex(core.inReplyTo as Uint8Array)
     const stored = await desk.packets.find(requestId)
@@ -135,18 +161,31 @@ export function createReplies(desk: Desk, { admission, keyring, delivering, open
       throw notCandidate(`no attempt leaf names its sender with attempt ${core.attempt}`)
     }
     const known = record.replies.find(({ id }) => id === toHex(parsed.id))
-    if (known?.receipt !== undefined) return known.receipt
-    const reply = known ?? (await desk.gates.shared(toHex(core.sender), () => admit(parsed, kind, record)))
-    await keep(record, parsed, received, reply)
-    const receipt = await desk.gates.shared(toHex(core.sender), () => confirm(requestId, reply))
+    if (known?.receipt !== undefined) return { receipt: known.receipt }
+    const { taken, receipt: logged } = takeAndLog(parsed, kind, received, record)
+    const reply = await taken
+    if (isAccepted(reply)) {
+      remember(requestId, logged)
+      desk.metrics.count('weave_packets_total', { kind, code: 'taken' })
+      return { receipt: logged }
+    }
+    const receipt = await logged
     if (kind === 'STREAM_OPEN') opened(requestId, reply.id, core)
     desk.metrics.count('weave_packets_total', { kind, code: 'taken' })
     if (kind === 'STREAM_CLOSE' || kind === 'NACK' || core.code === OUTCOMES.COMPLETED) {
+      await acks.get(requestId)
       await desk.queue.finish(requestId, reply.attempt)
       const after = await desk.packets.find(requestId)
       if (after !== undefined) await delivering.settle(after.record)
     }
-    return receipt
+    return { receipt }
+  }
+  /** Who ends the request waits for it, whatever becomes of it. */
+  const remember = (requestId: string, logged: Promise<unknown>) => {
+    const settled = Promise.allSettled([acks.get(requestId), logged]).then(() => {
+      if (acks.get(requestId) === settled) acks.delete(requestId)
+    })
+    acks.set(requestId, settled)
   }
 
   return {
@@ -157,13 +196,21 @@ export function createReplies(desk: Desk, { admission, keyring, delivering, open
         throw new RouterError('NOT_PERMITTED', `Cannot take a ${kind} as a reply`)
       }
       const bytes = received.slice()
-      return desk.turns.inTurn(toHex(parsed.core.inReplyTo as Uint8Array), () => takeIn(parsed, kind, bytes))
+      const { receipt } = await desk.turns.inTurn(toHex(parsed.core.inReplyTo as Uint8Array), () =>
+        takeIn(parsed, kind, bytes),
+      )
+      return receipt
     },
     async complete(record) {
-      for (const reply of record.replies) if (reply.receipt === undefined) await confirm(record.id, reply)
+      for (const reply of record.replies) {
+        const isOnItsWay = isAccepted(reply) && acks.has(record.id)
+        if (reply.receipt === undefined && !isOnItsWay) await confirm(record.id, reply)
+      }
     },
   }
 }
+
+const isAccepted = ({ kind, code }: ReplyRecord) => kind === 'ACK' && code === OUTCOMES.ACCEPTED
 
 /** What a reply takes from its request: docs/protocol.md §5.1. */
 function checkBinding(core: HeaderCore, request: HeaderCore): void {

@@ -78,13 +78,19 @@ export function createSubmission(desk: Desk, deps: SubmitDeps): Submission {
     ])
     desk.trace.stage('commit', { packet: record.id, attempt: 1, agent: attempt.agent })
     const receipts = { request: requestReceipt as Uint8Array, attempt: attemptReceipt as Uint8Array }
-    const after = await desk.change(record.id, (each) =>
+    // Side by side, so that a store with group commit makes both durable at once. What is queued and not released is
+    // never delivered.
+    const releasing = desk.change(record.id, (each) =>
       each.state === 'prepared' ? released(each, 1, receipts) : undefined,
     )
+    const [release, queued] = await Promise.allSettled([releasing, attempts.publish(released(record, 1, receipts))])
+    if (release.status === 'rejected') throw release.reason
+    const after = release.value
     if (after.state === 'void') throw expired(record.id)
     desk.trace.stage('release', { packet: record.id })
     desk.metrics.count('weave_attempts_total')
-    if (after.state === 'released') await queue(after)
+    if (queued.status === 'rejected') throw queued.reason
+    if (after.state === 'released') wake(attempt.agent)
     return after.receipt ?? receipts.request
   }
   /** The sender's chain may have grown since an earlier try that never reached the log. */

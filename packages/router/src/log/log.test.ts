@@ -60,6 +60,31 @@ describe('append()', () => {
     await log.close()
   })
 
+  it('lets patient drafts go with the next round, and begins one when nobody else does', async () => {
+    const log = await logWorld().open()
+    const patient = log.append([draftOf('a')], { patienceMs: 1_000 })
+    await new Promise((resolve) => setTimeout(resolve, 30))
+    const [other] = await log.append([draftOf('b')])
+    const [joined] = await patient
+    expect(joined?.note).toEqual(other?.note)
+    const begunMs = performance.now()
+    const [alone] = await log.append([draftOf('c')], { patienceMs: 40 })
+    expect(performance.now() - begunMs).toBeGreaterThan(35)
+    expect(alone?.leafIndex).toBe(2n)
+    await log.close()
+  })
+
+  it('does not let one who is in a hurry wait for a patient one with the same draft, nor the end of the log', async () => {
+    const log = await logWorld().open()
+    const patient = log.append([draftOf('a')], { patienceMs: 60_000 })
+    const [hurried] = await log.append([draftOf('a')])
+    expect(await patient).toEqual([hurried])
+    const last = log.append([draftOf('b')], { patienceMs: 60_000 })
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    await log.close()
+    expect((await last)[0]?.leafIndex).toBe(1n)
+  })
+
   it('gives the same draft the same receipt: at once, later, after a restart', async () => {
     const world = logWorld()
     const log = await world.open()

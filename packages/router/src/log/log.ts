@@ -7,7 +7,7 @@
 import { toHex } from '@mystranet/sdk/bytes'
 import { PacketError } from '@mystranet/sdk/errors'
 import { createCosigning, type WitnessFault } from './cosigning.ts'
-import { assertDraft, type LeafDraft, leafBuilder, leafKey } from './leaves.ts'
+import { assertDraft, type LeafDraft, leafBuilder } from './leaves.ts'
 import type { ConfirmedRound, WitnessLink } from './ports.ts'
 import { recover } from './recover.ts'
 import {
@@ -19,6 +19,7 @@ import {
   type RoundConfig,
   type RoundState,
 } from './round.ts'
+import { createSlots, keyOf, type Slot, type Unit } from './slots.ts'
 import { createTileWriter } from './tile-writer.ts'
 import type { LogTree } from './tree.ts'
 
@@ -37,6 +38,16 @@ export interface LogConfig extends RoundConfig {
   onStop?(cause: unknown): void
 }
 
+export interface AppendOptions {
+  /** Milliseconds that `append` waits; by default the log's. */
+  readonly deadlineMs?: number
+  /**
+   * Milliseconds that the drafts may wait for a round that others begin, by default 0: then they begin one. For what is
+   * logged after the fact, so that it costs no round of its own when another leaf follows it closely.
+   */
+  readonly patienceMs?: number
+}
+
 export interface Log {
   readonly origin: string
   /**
@@ -47,7 +58,7 @@ export interface Log {
    *   leaves may be in it, and only the same drafts may be appended again.
    * @throws RangeError for a draft that cannot be encoded.
    */
-  append(drafts: readonly LeafDraft[], options?: { deadlineMs?: number }): Promise<LogReceipt[]>
+  append(drafts: readonly LeafDraft[], options?: AppendOptions): Promise<LogReceipt[]>
   /** The receipt of a confirmed leaf, or undefined. */
   find(name: LeafName): Promise<LogReceipt | undefined>
   /** The newest cosigned checkpoint. */
@@ -63,17 +74,6 @@ const MAX_ROUND_ENTRIES = 4_096
 const MAX_ROUND_BYTES = 1024 * 1024
 /** Leaf, framing and index: what an entry weighs besides its addendum. */
 const ENTRY_BYTES = 250
-
-/** New drafts of one `append`: they stay together. */
-interface Unit {
-  drafts: readonly LeafDraft[]
-  state: 'looked-up' | 'queued' | 'running' | 'abandoned'
-}
-
-/** Who waits for one leaf. */
-interface Slot extends PromiseWithResolvers<LogReceipt> {
-  readonly unit: Unit
-}
 
 /**
  * Opens the log: replays the write-ahead log, checks it against the stored checkpoint, writes the tiles again, and sends
@@ -118,14 +118,15 @@ function start(config: LogConfig, state: RoundState): Log {
   let wake = Promise.withResolvers<void>()
 
   // A crash may have left entries whose senders ask again: they wait for these, and log nothing twice.
-  const left: Unit = { drafts: [], state: 'running' }
+  const left: Unit = { drafts: [], state: 'running', isPatient: false }
   for (const { indexed } of state.unconfirmed) slots.open(toHex(indexed.key), left)
 
   const loop = async () => {
     let begun = Number.NEGATIVE_INFINITY
     while (!(closing && queue.length === 0)) {
       const signed = state.signedSize > config.index.size
-      if (!signed && queue.length === 0 && state.unconfirmed.length === 0) {
+      const isDue = closing || queue.some(({ isPatient }) => !isPatient)
+      if (!signed && !isDue && state.unconfirmed.length === 0) {
         await wake.promise
         wake = Promise.withResolvers()
         continue
@@ -174,6 +175,11 @@ function start(config: LogConfig, state: RoundState): Log {
     unit.state = 'queued'
     queue.push(unit)
     backlog += fresh.length
+    if (!unit.isPatient) wake.resolve()
+  }
+  const hurry = (unit: Unit) => {
+    if (!unit.isPatient) return
+    unit.isPatient = false
     wake.resolve()
   }
   const giveUp = (units: ReadonlySet<Unit>): PacketError => {
@@ -206,7 +212,8 @@ function start(config: LogConfig, state: RoundState): Log {
         const key = keys[i] as string
         return !slots.get(key) && !known.has(key) && known.add(key)
       })
-      const unit: Unit = { drafts: fresh, state: 'looked-up' }
+      const { patienceMs = 0 } = options ?? {}
+      const unit: Unit = { drafts: fresh, state: 'looked-up', isPatient: patienceMs > 0 }
       if (backlog + fresh.length > maxBacklog) throw busy(`${backlog} drafts wait, wanted at most ${maxBacklog}`)
       // The slot is taken before the first await: of two equal drafts at once only one is logged.
       for (const key of known) slots.open(key, unit)
@@ -214,9 +221,11 @@ function start(config: LogConfig, state: RoundState): Log {
       const joined = keys.map((key) => slots.get(key) as Slot)
       look(unit).catch((error: unknown) => slots.reject(unit, error))
       const units = new Set(joined.map((slot) => slot.unit))
-      return within(Promise.all(joined.map(({ promise }) => promise)), options?.deadlineMs ?? deadlineMs, () =>
-        giveUp(units),
-      )
+      // Who is in a hurry does not wait because the same draft came from somebody patient first.
+      if (patienceMs === 0) for (const each of units) hurry(each)
+      const timer = patienceMs > 0 ? setTimeout(() => hurry(unit), patienceMs) : undefined
+      const receipts = Promise.all(joined.map(({ promise }) => promise))
+      return within(receipts, options?.deadlineMs ?? deadlineMs, () => giveUp(units)).finally(() => clearTimeout(timer))
     },
     find: (name) => findReceipt(state, name),
     published: () => state.published,
@@ -246,37 +255,6 @@ function takeBatch(queue: Unit[]): LeafDraft[] {
   }
   return batch
 }
-
-function createSlots() {
-  const slots = new Map<string, Slot>()
-  return {
-    get: (key: string) => slots.get(key),
-    open(key: string, unit: Unit) {
-      const slot = { ...Promise.withResolvers<LogReceipt>(), unit }
-      // Those who wait have deadlines of their own; when none is left, a rejection concerns nobody.
-      slot.promise.catch(() => {})
-      slots.set(key, slot)
-    },
-    resolve(key: string, receipt: LogReceipt) {
-      slots.get(key)?.resolve(receipt)
-      slots.delete(key)
-    },
-    reject(unit: Unit, error: unknown) {
-      for (const key of unit.drafts.map(keyOf)) {
-        const slot = slots.get(key)
-        if (slot?.unit !== unit) continue
-        slots.delete(key)
-        slot.reject(error)
-      }
-    },
-    rejectAll(reason: (unit: Unit) => unknown) {
-      for (const { unit, reject } of slots.values()) reject(reason(unit))
-      slots.clear()
-    },
-  }
-}
-
-const keyOf = (name: LeafName) => toHex(leafKey(name))
 
 async function within<T>(promise: Promise<T>, ms: number, giveUp: () => Error): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>()
