@@ -7,6 +7,9 @@ import { hkdfExpand, hmacSha256 } from '#primitives'
 import { type Bytes, concat, u16be, utf8 } from '../bytes.ts'
 
 const VERSION = utf8('HPKE-v1')
+const HASH_BYTES = 32
+/** Counter of HKDF-Expand's first block. */
+const FIRST_BLOCK = Uint8Array.of(1)
 
 export interface LabeledKdf {
   extract(salt: Uint8Array, label: Uint8Array, ikm: Uint8Array): Bytes
@@ -18,6 +21,13 @@ export function labeledKdf(suiteId: Uint8Array): LabeledKdf {
   const prefix = concat(VERSION, suiteId)
   return {
     extract: (salt, label, ikm) => hmacSha256(salt, prefix, label, ikm),
-    expand: (prk, label, info, length) => hkdfExpand(prk, concat(u16be(length), prefix, label, info), length),
+    expand(prk, label, info, length) {
+      if (!(length > 0 && length <= HASH_BYTES)) {
+        return hkdfExpand(prk, concat(u16be(length), prefix, label, info), length)
+      }
+      // One block: its HMAC takes the parts as they are.
+      const block = hmacSha256(prk, u16be(length), prefix, label, info, FIRST_BLOCK)
+      return length === HASH_BYTES ? block : block.slice(0, length)
+    },
   }
 }
