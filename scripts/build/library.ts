@@ -12,6 +12,8 @@ export const library = () => {
   const entry = { ...entriesOf(manifest) }
   return defineConfig({
     entry,
+    // node:sqlite has no name without its prefix.
+    removeNodeProtocol: false,
     format: 'esm',
     target: 'es2022',
     platform: 'neutral',

@@ -18,7 +18,8 @@ const PACKAGES = readdirSync(join(ROOT, 'packages')).filter((name) =>
 /** The packages are ES modules only: that `require` or the resolution of Node 10 does not find them is no mistake. */
 const NOT_PROMISED = new Set(['node10', 'node16-cjs'])
 /** A file of another kind in a tarball is there by accident. */
-const SHIPPED = /^(package\.json|README\.md|LICENSE|dist\/.*\.(js|js\.map|d\.ts|json|html|css|sha256|svg|wasm|onnx|proto))$/
+const SHIPPED =
+  /^(package\.json|README\.md|LICENSE|json\/(.*\.schema\.json(\.sig)?|schema-key\.txt)|dist\/.*\.(js|js\.map|d\.ts|json|html|css|sha256|svg|wasm|onnx|proto))$/
 
 const out = mkdtempSync(join(tmpdir(), 'weave-pack-'))
 afterAll(() => rmSync(out, { recursive: true, force: true }))

@@ -148,7 +148,10 @@ describe('endorse()', () => {
     const good = authorizationOf(trust.network)
     const byStranger = await signAuthorization(good, stranger)
     const ofOther = await signAuthorization({ ...good, fileDigest: new Uint8Array(32).fill(9) }, authorizer)
-    const entry = await signRegistryEntry({ ...entryOf(trust.network), chatTemplateDigest: new Uint8Array(32).fill(9) }, publisher)
+    const entry = await signRegistryEntry(
+      { ...entryOf(trust.network), chatTemplateDigest: new Uint8Array(32).fill(9) },
+      publisher,
+    )
     const attempt = (documents: object, nowMs = NOW) => endorse(statement, documents, trust, nowMs)
     await expect(attempt({ authorization: byStranger })).rejects.toMatchObject({ code: 'SIGNATURE_INVALID' })
     await expect(attempt({ authorization: ofOther })).rejects.toThrow(/fileDigest/)

@@ -116,4 +116,3 @@ export function draftFor(
   const partition = packetPartition(request.sender, request.correlationId)
   return { kind, partition, subject, attempt, commitment, addendum }
 }
-
