@@ -13,6 +13,7 @@ import { createLoop } from './loop.ts'
 import { createSessions } from './open.ts'
 import type { AttemptStore, Clock, KeyStore, Link } from './ports.ts'
 import { createPulse } from './pulse.ts'
+import { rememberChains } from './receive.ts'
 import { reasonOf } from './reply.ts'
 import { logStatement, statementOf } from './statement.ts'
 
@@ -73,7 +74,7 @@ export async function startAgent(options: AgentOptions, link: Link): Promise<Age
     draining: () => loop.draining,
   })
   const engineIs = engine.description
-  const receiver = { instance: ring.instance, trust, clock }
+  const receiver = { instance: ring.instance, trust, clock, chains: rememberChains(trust) }
   const endorsement = await endorse(statementOf(engineIs, receiver), options.documents ?? {}, trust, clock.now())
   let signing: Signing | undefined
   const desk: Desk = {

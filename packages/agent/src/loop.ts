@@ -12,7 +12,7 @@ import { cancel, checkTombstone, stopRun } from './cancel.ts'
 import type { Desk, Run } from './desk.ts'
 import { generationOf, infer } from './infer.ts'
 import { open } from './open.ts'
-import { checkAddress, checkExpiry, prove, readCandidate } from './receive.ts'
+import { checkAddress, checkExpiry, type ProvenRequest, prove, readCandidate } from './receive.ts'
 import { abort, accept, judge, reasonOf, refuse, repeat } from './reply.ts'
 
 /** One packet, from its delivery to its last reply. @throws when no reply could be made or logged: it goes back then. */
@@ -27,12 +27,10 @@ async function handle(desk: Desk, run: Run): Promise<void> {
     checkExpiry(run, desk)
     const request = await prove(run, desk)
     await checkTombstone(desk, run)
-    await accept(desk, run, request)
+    const acknowledge = await accept(desk, run, request)
+    const { opened, running } = await begin(desk, run, request).finally(acknowledge)
     const silence = desk.pulse.heartbeat(run.packet.id)
     try {
-      const opened = await open(request, desk.ring, desk.sessions)
-      const generation = generationOf(opened.content.chat, desk.engine, toHex(run.packet.id))
-      const running = await infer(desk.engine, generation, run.stop.signal)
       await answer(desk, run, opened, running)
     } finally {
       silence()
@@ -40,6 +38,13 @@ async function handle(desk: Desk, run: Run): Promise<void> {
   } catch (error) {
     await refuse(desk, run, error)
   }
+}
+
+/** Opens a recorded request and begins to answer it: the model reads while replies are signed, kept and sent. */
+async function begin(desk: Desk, run: Run, request: ProvenRequest) {
+  const opened = await open(request, desk.ring, desk.sessions)
+  const generation = generationOf(opened.content.chat, desk.engine, toHex(run.packet.id))
+  return { opened, running: await infer(desk.engine, generation, run.stop.signal) }
 }
 
 /** What becomes of the messages of one link. */

@@ -6,13 +6,15 @@
  */
 import type { Code } from '@mystranet/schemas/codes'
 import { type Addendum, Delivery, type HeaderCore, KeyChain } from '@mystranet/schemas/messages'
-import { type Bytes, equalBytes } from '@mystranet/sdk/bytes'
+import { type Bytes, equalBytes, toHex } from '@mystranet/sdk/bytes'
 import { checkHashes, type ParsedPacket, parsePacket, read, verifyOrigin } from '@mystranet/sdk/envelope'
 import { isPacketError, PacketError } from '@mystranet/sdk/errors'
-import { headAt, liveKey, verifyChain } from '@mystranet/sdk/keys/chain'
+import { headAt, liveKey, type VerifiedChain, verifyChain } from '@mystranet/sdk/keys/chain'
 import type { CheckpointTrust } from '@mystranet/sdk/proof/checkpoint'
 import { packetPartition } from '@mystranet/sdk/proof/leaf'
+import { sha256 } from '@mystranet/sdk/proof/merkle'
 import {
+  type CheckpointVerifier,
   checkLeaf,
   openReceipt,
   parseReceipt,
@@ -31,6 +33,35 @@ export interface Receiver {
   readonly instance: Uint8Array
   readonly trust: Trust
   readonly clock: Clock
+  /** Chains of senders that were here before. Absent: each packet pays for its own. */
+  readonly chains?: SenderChains | undefined
+}
+
+/** Verifies a sender's chain. Its exact bytes once verified, they are not verified again. */
+export type SenderChains = (
+  sender: Uint8Array,
+  senderKeys: Uint8Array,
+  checkpoints: CheckpointVerifier,
+) => Promise<VerifiedChain>
+
+const MAX_CHAINS = 256
+/** Longer ones are verified each time: memory is not for a stranger to fill. */
+const MAX_KEPT_CHAIN_BYTES = 64 * 1024
+
+/** Keeps the newest 256 chains that held. A chain depends on its bytes and the trust file only, on no clock. */
+export function rememberChains(trust: Trust): SenderChains {
+  const known = new Map<string, VerifiedChain>()
+  return async (sender, senderKeys, checkpoints) => {
+    const name = `${toHex(sender)}${toHex(sha256(senderKeys))}`
+    const before = known.get(name)
+    if (before !== undefined) return before
+    const chain = await verifyChain(read(KeyChain, senderKeys), sender, trust, checkpoints)
+    if (senderKeys.length > MAX_KEPT_CHAIN_BYTES) return chain
+    known.set(name, chain)
+    const [oldest] = known.keys()
+    if (known.size > MAX_CHAINS && oldest !== undefined) known.delete(oldest)
+    return chain
+  }
 }
 
 /** A request that may be a candidate for running: well formed, of this network, sealed to this agent. Not authentic. */
@@ -86,7 +117,8 @@ export function checkAcceptBy({ acceptByMs }: Pick<ProvenRequest, 'acceptByMs'>,
 
 /**
  * Proves a candidate, in the order of §12: request and attempt leaf, the sender's keys, signature, hashes. Costs about ten
- * Ed25519 verifications, most of them for the sender's key chain and the witnesses of its receipts.
+ * Ed25519 verifications, most of them for the sender's key chain and the witnesses of its receipts; three when that chain
+ * is remembered.
  *
  * @throws {PacketError} `ATTEMPT_UNPROVEN`, `LEAF_MISMATCH`, `ATTEMPT_LATE`, `KEY_UNKNOWN`, `KEY_REVOKED`, `KEY_EXPIRED`,
  *   `SIGNATURE_INVALID`, `RECIPIENTS_MISMATCH`, `CIPHERTEXT_MISMATCH`.
@@ -95,6 +127,7 @@ export async function prove(candidate: Candidate, receiver: Receiver): Promise<P
   const { packet, attempt } = candidate
   const { core } = packet
   const checkpoints = rememberCheckpoints(receiver.trust)
+  const { chains = rememberChains(receiver.trust) } = receiver
   const delivery = readDelivery(packet)
   const partition = packetPartition(core.sender, core.correlationId)
   const proven = (receipt: Uint8Array | undefined) =>
@@ -113,7 +146,7 @@ export async function prove(candidate: Candidate, receiver: Receiver): Promise<P
   checkAcceptBy({ acceptByMs }, receiver)
 
   const chain = await within('KEY_UNKNOWN', ['NETWORK_MISMATCH'], () =>
-    verifyChain(read(KeyChain, delivery.senderKeys), core.sender, receiver.trust, checkpoints),
+    chains(core.sender, delivery.senderKeys, checkpoints),
   )
   liveKey(chain, core.senderKey, request)
   const head = request.addendum?.chainHead

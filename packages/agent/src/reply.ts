@@ -53,17 +53,20 @@ export const sendReply = (desk: Desk, packet: Uint8Array): Promise<readonly Uint
   desk.calls.ask({ type: 'reply', packet }, LOGGED_WITHIN_MS)
 
 /**
- * Records the attempt, durably, and acknowledges it.
+ * Records the attempt, durably, with its ACK.
  *
+ * @returns Sends the ACK. To be called whatever becomes of the attempt.
  * @throws {PacketError} `ATTEMPT_LATE` when the record came too late; `STORE_FAILED`: perhaps recorded, nothing was sent.
  */
-export async function accept(desk: Desk, { packet, attempt }: Run, request: ProvenRequest): Promise<void> {
+export async function accept(desk: Desk, { packet, attempt }: Run, request: ProvenRequest): Promise<() => void> {
   const ack = await signReply(desk, packet, 'ACK', { attempt, code: OUTCOMES.ACCEPTED })
   const { id: packetId, header, core } = packet
   const start = { packetId, attempt, header, expiresMs: core.expiresMs, nowMs: desk.clock.now(), ack }
   if ((await desk.attempts.begin(start)) === 'taken') throw overtaken()
   checkAcceptBy(request, desk)
-  sendReply(desk, ack).catch((error: unknown) => desk.log(`ACK ${toHex(packetId)}: ${reasonOf(error)}`))
+  return () => {
+    sendReply(desk, ack).catch((error: unknown) => desk.log(`ACK ${toHex(packetId)}: ${reasonOf(error)}`))
+  }
 }
 
 /**
