@@ -196,6 +196,16 @@ describe('an answer', () => {
     await expect(ask()).rejects.toEqual(code('ANSWER_INVALID'))
   })
 
+  it('of its own agent, in its own conversation, to another packet is refused', async () => {
+    const { wire, ask, agents, replyOf } = await setup()
+    wire.answer = async (records, _, request) => {
+      const other = { ...request, id: new Uint8Array(32).fill(3) }
+      const ack = await replyOf(agents[0] as (typeof agents)[0], 'ACK', other)
+      return { records: [...records.filter(ofType('agent-keys', 'attempt-receipt')), ack] }
+    }
+    await expect(ask()).rejects.toThrow(/it answers another packet/)
+  })
+
   it('with a frame of another stream is refused', async () => {
     const { wire, ask } = await setup()
     let frame: AnswerRecord | undefined
@@ -216,7 +226,10 @@ describe('an answer', () => {
       wire.answer = async (records, _, request) => ({
         records: [...records.filter(ofType('agent-keys', 'attempt-receipt')), await replyOf(stranger, kind, request)],
       })
-      await expect(ask()).rejects.toEqual(code('NOT_A_CANDIDATE'))
+      await expect(ask()).rejects.toMatchObject({
+        code: 'NOT_A_CANDIDATE',
+        message: expect.stringMatching(/no recipient of the request/),
+      })
     },
   )
 
@@ -229,7 +242,10 @@ describe('an answer', () => {
         records: [...records.filter(ofType('agent-keys', 'attempt-receipt')), await replyOf(busy, kind, request)],
       }
     }
-    await expect(ask()).rejects.toEqual(code('NOT_A_CANDIDATE'))
+    await expect(ask()).rejects.toMatchObject({
+      code: 'NOT_A_CANDIDATE',
+      message: expect.stringMatching(/given to another agent/),
+    })
   })
 
   it.each(['REQUEST', 'CANCEL'] as const)('that holds a %s is refused', async (kind) => {

@@ -91,8 +91,11 @@ export function scriptedEngine(options: ScriptedEngineOptions): Engine {
     const stop = AbortSignal.any([signal, closing.signal])
     try {
       await note('start')
-      yield* play(runOf(options.script, request), request, promptTokens, limit, stop)
-      outcome = 'finish'
+      for await (const event of play(runOf(options.script, request), request, promptTokens, limit, stop)) {
+        // Its reader asks for nothing after this one, so what stands behind the loop would never be reached.
+        if (event.type === 'finish') outcome = 'finish'
+        yield event
+      }
     } catch (error) {
       if (signal.aborted) throw cancelled(signal)
       outcome = 'failed'
