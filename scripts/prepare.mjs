@@ -36,18 +36,21 @@ const PROGRAMS = {
   },
 }
 
-/** Pinned: the tests say that this very client, unmodified, works. */
-const OPENAI_FOR_PYTHON = '3.54.0'
+/** Environment name → the package that its Python has, pinned. Each in an environment of its own. */
+const PYTHONS = {
+  WEAVE_PYTHON_OPENAI: { package: 'openai', version: '3.54.0', use: "OpenAI's client for Python" },
+  WEAVE_PYTHON_VERIFY: { package: 'cryptography', version: '50.0.2', use: 'the verifier in examples/verify-python' },
+}
 
-/** A Python that has OpenAI's client: a virtual environment of our own under .cache, made once. */
-const pythonWithOpenai = (say) => {
+/** A Python with one package: a virtual environment of our own under .cache, made once. */
+const pythonWith = ({ package: name, version }, say) => {
   const root = dirname(dirname(fileURLToPath(import.meta.url)))
-  const home = join(root, '.cache', `python-openai-${OPENAI_FOR_PYTHON}`)
+  const home = join(root, '.cache', `python-${name}-${version}`)
   const python = process.platform === 'win32' ? join(home, 'Scripts', 'python.exe') : join(home, 'bin', 'python')
   const run = (command, args) => spawnSync(command, args, { stdio: ['ignore', 'ignore', 2] }).status === 0
-  const isThere = () => spawnSync(python, ['-c', 'import openai'], { stdio: 'ignore' }).status === 0
+  const isThere = () => spawnSync(python, ['-c', `import ${name}`], { stdio: 'ignore' }).status === 0
   if (isThere()) return python
-  say(`making a Python environment with openai ${OPENAI_FOR_PYTHON} (once)`)
+  say(`making a Python environment with ${name} ${version} (once)`)
   const system = onPath(['python3', 'python'])
   if (system === undefined) return undefined
   const make = () => run(system, ['-m', 'venv', '--clear', home])
@@ -56,7 +59,7 @@ const pythonWithOpenai = (say) => {
     aptInstall('python3-venv', say)
     if (!make()) return undefined
   }
-  run(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', `openai==${OPENAI_FOR_PYTHON}`])
+  run(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', `${name}==${version}`])
   return isThere() ? python : undefined
 }
 
@@ -110,11 +113,13 @@ export const prepare = ({ say, fail, ci }) => {
     else if (ci) fail(`Cannot run ${use}: no ${names[0]} on this machine, wanted one (apt-get install ${apt}).`)
     else say(`no ${names[0]} on this machine: ${use} will fail; install it or set ${variable}`)
   }
-  const python = process.env.WEAVE_PYTHON_OPENAI ?? pythonWithOpenai(say)
-  const what = `Python 3 with venv, pip and openai ${OPENAI_FOR_PYTHON}`
-  if (python !== undefined) found.WEAVE_PYTHON_OPENAI = python
-  else if (ci) fail(`Cannot run the tests with OpenAI's client for Python: no ${what}, wanted it.`)
-  else say(`no ${what} on this machine: its test will fail; install it or set WEAVE_PYTHON_OPENAI to such a python`)
+  for (const [variable, spec] of Object.entries(PYTHONS)) {
+    const python = process.env[variable] ?? pythonWith(spec, say)
+    const what = `Python 3 with venv, pip and ${spec.package} ${spec.version}`
+    if (python !== undefined) found[variable] = python
+    else if (ci) fail(`Cannot test ${spec.use}: no ${what} on this machine, wanted it.`)
+    else say(`no ${what} on this machine: its test will fail; install it or set ${variable} to such a python`)
+  }
   for (const [variable, version] of Object.entries(OLDER_NODES)) {
     const program = process.env[variable] ?? olderNode(version, say)
     if (program !== undefined) found[variable] = program

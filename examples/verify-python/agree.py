@@ -75,7 +75,7 @@ def bent(rng, value, other):
         return value[:-1] if way == 1 else value + 'a' if way == 2 else 'b'
     if isinstance(value, bytes):
         return value[:-1] if way == 1 and rng.random() < 0.2 else flip(rng, value)
-    if isinstance(value, list):
+    if isinstance(value, list) and value:
         items = list(value)
         at, to = rng.randrange(len(items)), rng.randrange(len(items))
         if way == 1:
@@ -88,8 +88,21 @@ def bent(rng, value, other):
     return value
 
 
+def invented(rng, kind, label, options):
+    """A value for a field that is absent."""
+    if kind in verify.TABLE:
+        value = verify.Message(kind)
+    elif kind in ('string', 'bytes'):
+        value = 'a' if kind == 'string' else rng.randbytes(int(options.get('length', 4)))
+    else:
+        value = rng.choice((1, 1, 2, 3, 9, 1024))
+    return [value] if label == 'repeated' else value
+
+
 def bend(rng, message, other):
     """Changes one thing somewhere in a message, in place."""
+    if not message:
+        return
     field = rng.choice(sorted(message))
     value, twin = message[field], other.get(field) if isinstance(other, dict) else None
     inner = opened(message, field, value) if isinstance(value, bytes) else None
@@ -98,9 +111,10 @@ def bend(rng, message, other):
         if rng.random() < 0.5:
             del message[field]
         else:
-            missing = [f for f, *_ in verify.TABLE[message.name].values() if f not in message]
-            field = rng.choice(missing or [field])
-            message[field] = other[field] if isinstance(other, dict) and field in other else message.get(field, b'')
+            missing = [row for row in verify.TABLE[message.name].values() if row[0] not in message]
+            if missing:
+                field, kind, label, _, options = rng.choice(missing)
+                message[field] = invented(rng, kind, label, options)
     elif rng.random() < 0.1:
         kin = [f for f in message if f != field and type(message[f]) is type(value)]
         if kin:
@@ -111,7 +125,7 @@ def bend(rng, message, other):
     elif inner and rng.random() < 0.8:
         bend(rng, inner, twin_inner)
         message[field] = encode(inner)
-    elif isinstance(value, list) and isinstance(value[0], dict) and rng.random() < 0.7:
+    elif isinstance(value, list) and value and isinstance(value[0], dict) and rng.random() < 0.7:
         at = rng.randrange(len(value))
         bend(rng, value[at], twin[at] if twin and at < len(twin) else None)
     else:

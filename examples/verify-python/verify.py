@@ -391,6 +391,7 @@ class Chain:
 
 # ---- §13: the checks. Each raises Fail, or returns why it must be skipped, or '' ----
 
+BUCKETS = {256, *(1 << n for n in (10, *range(12, 21))), *(n << 20 for n in range(1, 8))}
 REQUEST_ONLY = {'retry', 'session', 'priority', 'prefix_tag', 'supersedes'}
 
 def envelope(c):
@@ -411,6 +412,7 @@ def envelope(c):
         want(asks or not REQUEST_ONLY & set(core), bad, f'fields of a request in the {name}')
         want('target_instance' in core or asks and re.fullmatch('[a-z0-9][a-z0-9._-]{0,127}', core.target_tag), bad, 'no target')
         want(versions == sorted(set(versions)) and 1 in versions and core.created_ms < core.expires_ms, bad, 'versions or times')
+        want(not body or core.padded_size in BUCKETS, bad, 'padded_size is no bucket')
         want((name != 'close' or 3 <= core.code <= 8) and core.priority < 3, bad, 'another finish or priority')
         want(not core.retry or core.retry.max_attempts <= 8, bad, 'too many attempts')
         want(len(set(core.recipients)) == len(core.recipients), 'RECIPIENTS_MISMATCH', 'a recipient twice')
