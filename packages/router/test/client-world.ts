@@ -6,6 +6,7 @@
 import { CODES } from '@mystranet/schemas/codes'
 import { OUTCOMES } from '@mystranet/schemas/kinds'
 import {
+  Addendum,
   AnswerFetch,
   decode,
   encode,
@@ -27,8 +28,10 @@ import {
   signDocument,
 } from '@mystranet/sdk/envelope'
 import { signRevocation } from '@mystranet/sdk/keys/event'
-import { cancelCore, replyCore, signBodiless } from '@mystranet/sdk/packet'
+import { cancelCore, deriveReplyKeys, openRequest, replyCore, sealOpen, signBodiless } from '@mystranet/sdk/packet'
+import { packetPartition } from '@mystranet/sdk/proof/leaf'
 import { type RoutingTable, signRoutingTable } from '@mystranet/sdk/proof/routing-table'
+import { packetLog } from '../src/packet-log.ts'
 import { attachAgent, network, openWorld, type Party, partyOf, ruleFor, trust, worldState } from './router-world.ts'
 
 interface Told {
@@ -107,6 +110,7 @@ export async function clientWorld(count: number) {
 
   async function submitted(path: string, init: RequestInit): Promise<Response> {
     wire.posts += 1
+    if (wire.posts > 50) throw new Error('the client submits for ever')
     if (wire.refuse !== undefined) return Response.json({ code: wire.refuse, detail: '' }, { status: 409 })
     const bytes = new Uint8Array(init.body as ArrayBuffer)
     const parsed = parsePacket(bytes)
@@ -214,6 +218,34 @@ export async function clientWorld(count: number) {
       const from = { sender: user.instance, senderKey: user.identity.packet.publicKey }
       const draft = { request: { id, core }, ...from, place: { epoch: 1n, seq: 2n }, nowMs: world.clock.nowMs }
       return { type, value: (await signBodiless(cancelCore(draft), user.identity.packet)).bytes }
+    },
+    /** A second stream of a request, logged and signed as it must be: its attempt's proof, and its OPEN. */
+    async secondOpen(given: ParsedPacket, { identity, instance, kem }: Party): Promise<AnswerRecord[]> {
+      const { core, id } = given
+      const decision = { tableVersion: 1n, rule: 'rule misty.weave', agent: instance, acceptByMs: world.clock.nowMs }
+      const [receipt] = await packetLog(world.log, 2_000).commit([
+        {
+          kind: 'attempt',
+          partition: packetPartition(core.sender, core.correlationId),
+          subject: id,
+          attempt: 2,
+          commitment: core.tableDigest,
+          addendum: encode(Addendum, { nonce: new Uint8Array(16), recipients: [], decision }),
+        },
+      ])
+      const { replySecret } = await openRequest(given, { instance, kemKey: () => kem, session: () => undefined })
+      const responseNonce = new Uint8Array(32).fill(2)
+      const from = { sender: instance, senderKey: identity.packet.publicKey, place: { epoch: 1n, seq: 9n } }
+      const open = await sealOpen(
+        { request: { id, core }, ...from, nowMs: world.clock.nowMs, attempt: 2, responseNonce },
+        { modelStatement: new Uint8Array(10) },
+        deriveReplyKeys(replySecret, responseNonce),
+        identity.packet,
+      )
+      return [
+        { type: 'attempt-receipt', value: receipt as Uint8Array },
+        { type: 'packet', value: open.bytes },
+      ]
     },
     /** Says that a packet is a dead letter, signed by anybody. */
     async noticeOf({ id }: ParsedPacket, signer: DocumentSigner): Promise<AnswerRecord> {

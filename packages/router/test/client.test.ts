@@ -257,6 +257,16 @@ describe('an answer', () => {
     await expect(ask()).rejects.toEqual(code('ANSWER_INVALID'))
   })
 
+  it('that begins anew after it began is refused before a word of the second is shown', async () => {
+    const { wire, ask, agents, secondOpen } = await setup()
+    wire.answer = async (records, _, request) => {
+      const at = records.findIndex(ofType('frame')) + 1
+      const second = await secondOpen(request, agents[0] as (typeof agents)[0])
+      return { records: [...records.slice(0, at), ...second, ...records.slice(at)] }
+    }
+    await expect(ask()).rejects.toThrow(/a second stream of a request that allows one/)
+  })
+
   it('that is a notice signed by no nexus of the trust file is refused', async () => {
     const { wire, ask, noticeOf, agents } = await setup()
     wire.answer = async (_, __, request) => ({
