@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { parseSavedAnswer } from '@mystranet/sdk'
 import { encodeReceipt, exportReceipt, type Receipt } from '@mystranet/sdk/proof/receipt'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { freePort, type Place, place, slowly, spawnWeave, type Up, until, weave } from './weave.ts'
+import { ended, freePort, type Place, place, slowly, spawnWeave, type Up, until, weave } from './weave.ts'
 
 describe('asking and verifying', () => {
   let here: Place
@@ -269,13 +269,14 @@ describe('what goes wrong', () => {
     await second.stop()
   }, 90_000)
 
-  test('a packet that no agent takes becomes a dead letter: listed, shown, replayed, dropped', async () => {
+  test('a packet that no agent takes becomes a dead letter: listed, shown, dropped, and never run', async () => {
     const env = { WEAVE_ACCEPT_MS: '1500', WEAVE_LEASE_MS: '500', WEAVE_MAX_DELIVER: '2', WEAVE_BACK_OFF_MS: '50' }
     const up = await here.up([], { env })
     const { agentPid } = await statusOf()
     const started = await count('start')
     process.kill(agentPid, 'SIGSTOP')
-    const asked = await weaveAsk('Hello').ended
+    // Dead only when the agent may no longer take it up: there is one candidate, so when the packet expires.
+    const asked = await ended(spawnWeave(['ask', 'misty.weave', 'Hello', '--lifetime', '4', '--state', here.state]))
     expect(asked.stderr).toContain('DEAD_LETTERED')
     expect(asked.code).toBe(5)
     const listed = JSON.parse((await here.weave('dead', 'ls', '--json')).stdout) as {
@@ -285,15 +286,17 @@ describe('what goes wrong', () => {
     expect(listed).toHaveLength(1)
     const packet = listed[0]?.packet as string
     expect((await here.weave('dead', 'show', packet)).stdout).toMatch(/attempt 1\s/)
-    process.kill(agentPid, 'SIGCONT')
-    expect(await here.weave('dead', 'replay', packet)).toMatchObject({ code: 0, stdout: `replayed ${packet}\n` })
-    await until('it ran', async () => (await count('start')) === started + 1)
-    expect(JSON.parse((await here.weave('dead', 'ls', '--json')).stdout)).toEqual([])
     expect(await here.weave('dead', 'replay', packet)).toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining('NOT_FOUND'),
+      code: 1,
+      stderr: expect.stringContaining('PACKET_EXPIRED'),
     })
+    expect(await here.weave('dead', 'drop', packet)).toMatchObject({ code: 0 })
+    expect(JSON.parse((await here.weave('dead', 'ls', '--json')).stdout)).toEqual([])
     expect(await here.weave('dead', 'drop', packet)).toMatchObject({ code: 2 })
+    // It held two deliveries all the while, and runs none of them now.
+    process.kill(agentPid, 'SIGCONT')
+    await until('it is back', async () => (await statusOf()).ready === true)
+    expect(await count('start')).toBe(started)
     await up.stop()
   }, 90_000)
 

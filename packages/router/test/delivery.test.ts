@@ -107,14 +107,20 @@ describe('attempts', () => {
     await world.close()
   })
 
-  it('stop after max_deliver deliveries that nobody accepted', async () => {
+  it('stop after max_deliver deliveries that nobody accepted; it is dead when its agent may no longer take it up', async () => {
     const { world, agents, submit, sender, noticeOf, stateOf } = await setup({ maxDeliver: 2, leaseMs: 500 })
     const agent = attachAgent(world, agents[0] as (typeof agents)[0], 'silent')
     const request = await submit()
+    await world.until(() => agent.delivered.length === 2, 200)
+    world.clock.nowMs = request.core.expiresMs - 1_000
+    for (let n = 0; n < 5; n++) await world.nexus.tick()
+    // It may hold one of the two and run it yet.
+    expect((await stateOf(request.id))?.state).toBe('released')
+    world.clock.nowMs = request.core.expiresMs + 3_000
     await world.until(async () => (await stateOf(request.id))?.state === 'dead', 200)
     expect(agent.delivered).toHaveLength(2)
     const notice = await noticeOf(await recordsOf(world, await sender.open(request.id)))
-    expect(codeOfWire(notice.code)).toBe('DEAD_LETTERED')
+    expect(codeOfWire(notice.code)).toBe('PACKET_EXPIRED')
     await world.close()
   })
 })

@@ -25,6 +25,11 @@ export const ask: Command = {
     'max-tokens': { type: 'string', placeholder: 'N', about: 'Tokens to generate at most.' },
     stop: { type: 'string', multiple: true, about: 'The answer ends before this text; may stand several times.' },
     seed: { type: 'string', placeholder: 'N', about: 'The same seed gives the same answer, where the engine can.' },
+    lifetime: {
+      type: 'string',
+      placeholder: 'SECONDS',
+      about: 'How long an agent may take it up: 1 to 600, else 300.',
+    },
     save: {
       type: 'string',
       placeholder: 'FILE',
@@ -48,12 +53,18 @@ export const ask: Command = {
       { role: 'user' as const, content: question === '-' ? await readStdin() : question },
     ]
     const sampling = samplingOf(call)
+    const lifetimeMs = lifetimeOf(call)
     const session = await openSession(call.config, { signal: call.signal })
     await session.client.enrol()
-    const answer = session.client.ask({ to: tag, messages, sampling, signal: call.signal })
+    const answer = session.client.ask({ to: tag, messages, sampling, lifetimeMs, signal: call.signal })
     const { verdict } = await follow(call, session, answer)
     return exitCodeOfStatus(verdict.status)
   },
+}
+
+function lifetimeOf({ flags }: Call): number | undefined {
+  const seconds = numberFlag(flags, 'lifetime', 1, 600)
+  return seconds && Math.round(seconds * 1000)
 }
 
 /** Streams an answer, saves it, and prints its verdict. @throws {PacketError} why there is no answer. */

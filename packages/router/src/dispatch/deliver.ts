@@ -5,7 +5,8 @@
  * @module
  */
 import { CODES, codeOfWire } from '@mystranet/schemas/codes'
-import type { Lease, RequestRecord } from '../ports.ts'
+import { ACCEPT_SKEW_MS } from '@mystranet/schemas/limits'
+import type { AttemptRecord, Lease, RequestRecord } from '../ports.ts'
 import type { Attempts } from './attempts.ts'
 import { coreOf, type Desk } from './desk.ts'
 import type { Endings } from './end.ts'
@@ -36,6 +37,8 @@ export interface DeliverDeps {
 export function createDelivering(desk: Desk, { attempts, endings, tables }: DeliverDeps): Delivering {
   /** What each lease of this process is for. */
   const held = new Map<string, Lease>()
+  /** How often an agent gave a delivery back without having taken it: those do not count as tries. */
+  const handedBack = new Map<string, number>()
 
   const pause = (tries: number) => {
     const span = desk.config.backOffMs * Math.min(60, 2 ** Math.max(0, tries - 1))
@@ -55,17 +58,11 @@ export function createDelivering(desk: Desk, { attempts, endings, tables }: Deli
       await desk.queue.finish(packet, attempt)
       return
     }
-    if (state === 'made' && lease.delivery > desk.config.maxDeliver) {
-      const code = CODES.DEAD_LETTERED.wire
-      await desk.turns.inTurn(packet, async () => {
-        const record = await desk.change(packet, (each) =>
-          attemptOf(each, attempt)?.state === 'made'
-            ? withAttempt(each, attempt, { state: 'late', code, atMs: desk.nowMs() })
-            : undefined,
-        )
-        if (attemptOf(record, attempt)?.state === 'late') await endings.bury(record, 'DEAD_LETTERED')
-      })
-      return
+    const tries = lease.delivery - (handedBack.get(`${packet} ${attempt}`) ?? 0)
+    if (state === 'made' && tries > desk.config.maxDeliver) {
+      // Its agent may hold an earlier delivery and yet take it up: the attempt is late, and no sooner, when it may not.
+      const { acceptByMs } = attemptOf(stored.record, attempt) as AttemptRecord
+      return drop(lease.lease, acceptByMs + ACCEPT_SKEW_MS)
     }
     letGo(packet, attempt)
     held.set(lease.lease, lease)
@@ -140,6 +137,7 @@ export function createDelivering(desk: Desk, { attempts, endings, tables }: Deli
     const nowMs = desk.nowMs()
     letGo(record.id, last.number)
     await desk.queue.finish(record.id, last.number)
+    handedBack.delete(`${record.id} ${last.number}`)
     const core = coreOf(record)
     const routed = await routeAgain(record)
     if (routed !== undefined && mayTryAgain(record, core, routed.candidates.length, nowMs)) {
@@ -184,11 +182,14 @@ export function createDelivering(desk: Desk, { attempts, endings, tables }: Deli
       held.delete(lease)
       if (item === undefined) return
       await desk.queue.finish(item.packet, item.attempt)
+      handedBack.delete(`${item.packet} ${item.attempt}`)
       await pump(item.agent)
     },
     async returned(lease) {
       const item = held.get(lease)
       if (item === undefined) return
+      const key = `${item.packet} ${item.attempt}`
+      handedBack.set(key, (handedBack.get(key) ?? 0) + 1)
       await drop(lease, desk.nowMs() + pause(item.delivery))
     },
     async renewed(agent) {
