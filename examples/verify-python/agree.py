@@ -132,6 +132,58 @@ def bend(rng, message, other):
         message[field] = bent(rng, value, twin)
 
 
+def without_body(data):
+    """The same answer with an ABORTED CLOSE that has no body, as after a crash."""
+    answer = verify.decode('SavedAnswer', data)
+    header = verify.decode('Header', answer.close.header)
+    core = verify.decode('HeaderCore', header.core)
+    for field in ('response_nonce', 'content_commitment', 'padded_size'):
+        del core[field]
+    del header['ciphertext_hash'], answer.close['opening'], answer['answer']
+    core['code'] = 8
+    header['core'] = encode(core)
+    answer.close['header'] = encode(header)
+    return encode(answer)
+
+
+def found(judge, *errors):
+    """`ok`, or the refusal that a reader gave."""
+    try:
+        return judge() or 'ok'
+    except verify.Fail as reason:
+        return str(reason).split(':')[0]
+    except errors:
+        return 'refused'
+
+
+def check_parts(load):
+    """The published vectors of what verify.py is made of. Ends the run at the first that it judges otherwise."""
+    def agree(name, ours, theirs):
+        if ours != theirs:
+            sys.exit(f'Cannot agree with the vector "{name}": {ours}, wanted {theirs}')
+
+    for case in load('protobuf')['cases']:
+        agree(case['name'], found(lambda: verify.decode(case['message'], bytes.fromhex(case['bytes'])) and None, ValueError), case['result'])
+    for case in load('signatures')['signatures']:
+        parts = (bytes.fromhex(case[part]) for part in ('key', 'signature', 'message'))
+        agree(case['what'], verify.signed(*parts), case['valid'])
+    for case in load('trust-files')['files']:
+        ours = found(lambda: verify.Trust(case['text'].encode()) and None, ValueError, TypeError)
+        agree(case['name'], ours, 'ok' if case['result'] == 'ok' else 'refused')
+        if ours == 'ok':
+            trust = verify.Trust(case['text'].encode())
+            agree(case['name'], (trust.network.hex(), sorted(trust.required)), (case['network'], sorted(case['required'])))
+    log = load('log')
+    for case in log['checkpoints']:
+        quorum = lambda: None if verify.read_checkpoint(case['note'].encode(), verify.Policy(case['policy'])).has_quorum \
+            else 'CHECKPOINT_UNTRUSTED'
+        agree(case['name'], found(quorum), case['result'])
+    for case in log['tree']['inclusion']:
+        leaf = verify.H(b'\0' + case['index'].to_bytes(4, 'big'))
+        root = verify.root_of(leaf, case['index'], case['size'], [bytes.fromhex(sibling) for sibling in case['path']])
+        agree('inclusion', root.hex(), next(tree['root'] for tree in log['tree']['roots'] if tree['size'] == case['size']))
+
+
 def mutated(rng, seeds):
     data = rng.choice(seeds)
     if rng.random() < 0.15:
@@ -152,8 +204,13 @@ def main():
     parser.add_argument('--vectors', default=VECTORS)
     options = parser.parse_args()
     verify.load_protos(options.protos)
-    with open(os.path.join(options.vectors, 'saved-answers.json'), encoding='utf-8') as file:
-        vectors = json.load(file)
+
+    def load(name):
+        with open(os.path.join(options.vectors, f'{name}.json'), encoding='utf-8') as file:
+            return json.load(file)
+
+    check_parts(load)
+    vectors = load('saved-answers')
     texts = list(vectors['trustFiles'])
     answers = [base64.b64decode(text) for text in vectors['savedAnswersBase64']]
     if options.fresh:
@@ -173,6 +230,7 @@ def main():
         line, checks = say(answers[vector['savedAnswer']], vector['trustFile'])
         if (line, checks) != (vector['line'], vector['checks']):
             sys.exit(f"Cannot agree with the vector \"{vector['name']}\": {line} {checks}")
+    say(without_body(answers[0]), 0)
     if options.fresh:
         say(answers[-1], len(texts) - 1)
     rng = random.Random(options.seed)

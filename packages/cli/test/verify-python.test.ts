@@ -91,7 +91,7 @@ describe('agree.py', () => {
       }
       expect(await end).toMatchObject({ code: 0, stderr: '' })
       expect(disagreements).toEqual([])
-      expect(compared).toBeGreaterThan(COUNT + 30)
+      expect(compared).toBeGreaterThan(COUNT + 35)
       // Every check was seen with every result: the envelope is never skipped.
       expect([...tally.keys()].filter((found) => !found.startsWith('envelope')).length).toBe(21 * 3)
     },

@@ -87,7 +87,10 @@ function checkReply(name: string, { core }: ParsedHeader, request: ParsedHeader)
 function checkTwins({ core: open }: ParsedHeader, { core: close }: ParsedHeader): void {
   if (!equalBytes(open.sender, close.sender)) throw unbound('OPEN and CLOSE are of two senders')
   if (open.attempt !== close.attempt) throw unbound('OPEN and CLOSE are of two attempts')
-  if (!equalBytes(open.responseNonce!, close.responseNonce!)) throw unbound('OPEN and CLOSE have two response nonces')
+  // A CLOSE without a body (ABORTED) has none.
+  if (close.responseNonce && !equalBytes(open.responseNonce!, close.responseNonce)) {
+    throw unbound('OPEN and CLOSE have two response nonces')
+  }
 }
 
 function checkDecision(facts: Facts): void {
