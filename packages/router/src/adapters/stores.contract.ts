@@ -6,7 +6,7 @@
 import { concat, utf8 } from '@mystranet/sdk/bytes'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { AnswerRecord, RequestRecord } from '../ports.ts'
+import type { AnswerRecord, PacketQueue, QueueItem, RequestRecord } from '../ports.ts'
 import type { DispatchStores } from './sqlite/stores.ts'
 
 const id = (name: string) => Buffer.from(name.padEnd(32, '.')).toString('hex')
@@ -43,7 +43,7 @@ const packet = (key: string): AnswerRecord => ({ type: 'packet', key, value: byt
 /** @param limit The queue limit that the stores were opened with is 3. */
 export function storesContract(open: () => Promise<DispatchStores>): void {
   packetStoreContract(open)
-  queueContract(open)
+  queueContract(async () => ({ queue: (await open()).queue, clock: handClock() }))
   replayContract(open)
   answerContract(open)
   directoryContract(open)
@@ -98,74 +98,130 @@ function packetStoreContract(open: () => Promise<DispatchStores>): void {
   })
 }
 
-function queueContract(open: () => Promise<DispatchStores>): void {
+/** Time as a queue under test sees it. */
+export interface QueueClock {
+  /** Milliseconds in which the queue does what time asks of it, with room to spare. */
+  readonly span: number
+  nowMs(): number
+  /** Lets time go by, in spans. */
+  pass(spans: number): Promise<void>
+}
+
+export interface QueueUnderTest {
+  readonly queue: PacketQueue
+  readonly clock: QueueClock
+}
+
+/** Time that stands still until it is told to go on: for queues that ask no clock but their caller's. */
+const handClock = (): QueueClock => {
+  let nowMs = 1_000
+  return {
+    span: 100,
+    nowMs: () => nowMs,
+    async pass(spans) {
+      nowMs += 100 * spans
+    },
+  }
+}
+
+/** @param open A fresh, empty queue whose limit is 3. */
+export function queueContract(open: () => Promise<QueueUnderTest>): void {
   describe('PacketQueue', () => {
+    const begin = async () => {
+      const { queue, clock } = await open()
+      return {
+        queue,
+        clock,
+        publish: (each: QueueItem) => queue.publish(each, clock.nowMs()),
+        lease: (count = 9, agent = A) => queue.lease(agent, count, clock.nowMs(), clock.span),
+        depth: (agent?: string) => queue.depth(clock.nowMs(), agent),
+      }
+    }
+
     it('hands an item out once while its lease lasts, oldest first, to its agent only', async () => {
-      const { queue } = await open()
-      await queue.publish(item('a'), 0)
-      await queue.publish(item('b'), 0)
-      expect(await queue.lease(id('other'), 9, 0, 100)).toEqual([])
-      const [first] = await queue.lease(A, 1, 0, 100)
+      const { queue, clock, publish, lease } = await begin()
+      await publish(item('a'))
+      await publish(item('b'))
+      expect(await lease(9, id('other'))).toEqual([])
+      const [first] = await lease(1)
       expect(first).toMatchObject({ packet: id('a'), attempt: 1, delivery: 1, bytes: bytes('delivery a') })
-      expect((await queue.lease(A, 9, 99, 100)).map((each) => each.packet)).toEqual([id('b')])
-      expect(await queue.lease(A, 9, 99, 100)).toEqual([])
-      const [again] = await queue.lease(A, 9, 100, 100)
+      await clock.pass(0.5)
+      expect((await lease()).map((each) => each.packet)).toEqual([id('b')])
+      expect(await lease()).toEqual([])
+      await clock.pass(0.7)
+      const [again] = await lease(1)
       expect(again).toMatchObject({ packet: id('a'), delivery: 2 })
       expect(again?.lease).not.toBe(first?.lease)
-      expect(await queue.extend(first?.lease as string, 101, 100)).toBe(false)
+      expect(await queue.extend(first?.lease as string, clock.nowMs(), clock.span)).toBe(false)
     })
 
     it('publishes packet and attempt once, also after it was finished', async () => {
-      const { queue } = await open()
-      await queue.publish(item('a'), 0)
-      await queue.publish({ ...item('a'), bytes: bytes('another') }, 0)
-      expect(await queue.depth(0)).toEqual({ waiting: 1, leased: 0 })
+      const { queue, publish, lease, depth } = await begin()
+      await publish(item('a'))
+      await publish({ ...item('a'), bytes: bytes('another') })
+      expect(await depth()).toEqual({ waiting: 1, leased: 0 })
       await queue.finish(id('a'), 1)
-      await queue.publish(item('a'), 0)
-      expect(await queue.lease(A, 9, 0, 100)).toEqual([])
-      await queue.publish(item('a', 2), 0)
-      expect(await queue.lease(A, 9, 0, 100)).toHaveLength(1)
+      expect(await depth()).toEqual({ waiting: 0, leased: 0 })
+      await publish(item('a'))
+      expect(await lease()).toEqual([])
+      await publish(item('a', 2))
+      expect(await lease()).toHaveLength(1)
       await queue.finish(id('a'), 2)
+      expect(await depth()).toEqual({ waiting: 0, leased: 0 })
       await queue.forget(id('a'))
-      await queue.publish(item('a'), 0)
-      expect(await queue.depth(0, A)).toEqual({ waiting: 1, leased: 0 })
+      await publish(item('a'))
+      expect(await depth(A)).toEqual({ waiting: 1, leased: 0 })
     })
 
     it('refuses beyond the limit with QUEUE_FULL, for that agent only', async () => {
-      const { queue } = await open()
-      for (const name of ['a', 'b', 'c']) await queue.publish(item(name), 0)
-      await expect(queue.publish(item('d'), 0)).rejects.toMatchObject({ code: 'QUEUE_FULL' })
-      await queue.publish(item('d', 1, id('other')), 0)
-      await queue.publish(item('a'), 0)
+      const { queue, publish } = await begin()
+      for (const name of ['a', 'b', 'c']) await publish(item(name))
+      await expect(publish(item('d'))).rejects.toMatchObject({ code: 'QUEUE_FULL' })
+      await publish(item('d', 1, id('other')))
+      await publish(item('a'))
       await queue.finish(id('a'), 1)
-      await queue.publish(item('d'), 0)
+      await publish(item('e'))
     })
 
-    it('extends, gives back with a pause, and gives back all of an agent', async () => {
-      const { queue } = await open()
-      await queue.publish(item('a'), 0)
-      const [lease] = await queue.lease(A, 1, 0, 100)
-      const name = lease?.lease as string
-      expect(await queue.extend(name, 50, 100)).toBe(true)
-      expect(await queue.lease(A, 1, 149, 100)).toEqual([])
-      await queue.release(name, 200)
-      expect(await queue.lease(A, 1, 199, 100)).toEqual([])
-      expect(await queue.lease(A, 1, 200, 100)).toHaveLength(1)
-      expect(await queue.depth(200, A)).toEqual({ waiting: 1, leased: 1 })
+    it('extends: a lease that goes on is not handed out again, and ends a span after the last time', async () => {
+      const { queue, clock, publish, lease } = await begin()
+      await publish(item('a'))
+      const [{ lease: name = '' } = {}] = await lease(1)
+      for (let i = 0; i < 3; i++) {
+        await clock.pass(0.5)
+        expect(await queue.extend(name, clock.nowMs(), clock.span)).toBe(true)
+        expect(await lease()).toEqual([])
+      }
+      await clock.pass(1.2)
+      expect(await lease()).toMatchObject([{ delivery: 2 }])
+    })
+
+    it('gives back with a pause, and gives back all of an agent', async () => {
+      const { queue, clock, publish, lease, depth } = await begin()
+      await publish(item('a'))
+      const [{ lease: name = '' } = {}] = await lease(1)
+      await queue.release(name, clock.nowMs() + clock.span)
+      await clock.pass(0.5)
+      expect(await lease(1)).toEqual([])
+      await clock.pass(0.8)
+      expect(await lease(1)).toHaveLength(1)
+      expect(await depth(A)).toEqual({ waiting: 1, leased: 1 })
       expect(await queue.releaseAll(A)).toBe(1)
-      expect(await queue.lease(A, 1, 200, 100)).toHaveLength(1)
+      expect(await depth(A)).toEqual({ waiting: 1, leased: 0 })
+      expect(await lease(1)).toHaveLength(1)
     })
 
     it('takes back what was never leased', async () => {
-      const { queue } = await open()
-      await queue.publish(item('a'), 0)
+      const { queue, publish, lease } = await begin()
+      await publish(item('a'))
       expect(await queue.cancel(id('a'))).toBe('taken')
       expect(await queue.cancel(id('a'))).toBe('absent')
-      await queue.publish(item('b'), 0)
-      await queue.lease(A, 1, 0, 100)
+      expect(await lease()).toEqual([])
+      await publish(item('b'))
+      await lease(1)
       expect(await queue.cancel(id('b'))).toBe('delivered')
       await queue.finish(id('b'), 1)
-      await queue.publish(item('b', 2), 0)
+      await publish(item('b', 2))
       expect(await queue.cancel(id('b'))).toBe('delivered')
     })
   })
