@@ -36,6 +36,8 @@ export interface AgentOptions extends Pick<KeyRingOptions, 'name' | 'tags' | 'su
   /** Milliseconds between signs of presence, and of silence before a canary; defaults 5 s and 20 s. */
   readonly presenceMs?: number | undefined
   readonly canaryAfterMs?: number | undefined
+  /** Logs key events by another way than the link, for a router that lets nobody enrol over it. @returns receipts. */
+  readonly enrol?: ((events: readonly Uint8Array[]) => Promise<readonly Uint8Array[]>) | undefined
   /** A line for people; it goes to the router too. */
   readonly log?: ((line: string) => void) | undefined
 }
@@ -53,12 +55,20 @@ export interface Agent {
 /**
  * Starts an agent. One at a time for its stores. The engine and the stores stay the caller's to close, after `ended`.
  *
+ * @param dial The link, or how it is made once the instance is known.
  * @throws {PacketError} `STORE_FAILED` when the keys cannot be read or made; the codes of {@link endorse} when this model may
  *   not run here. Nothing was sent then.
  */
-export async function startAgent(options: AgentOptions, link: Link): Promise<Agent> {
+export async function startAgent(
+  options: AgentOptions,
+  dial: Link | ((instance: Uint8Array) => Promise<Link>),
+): Promise<Agent> {
   const { engine, attempts, trust, clock = { now: () => Date.now() } } = options
   const ring = await openKeyRing({ ...options, store: options.keys, clock, trust })
+  const engineIs = engine.description
+  const receiver = { instance: ring.instance, trust, clock, chains: rememberChains(trust) }
+  const endorsement = await endorse(statementOf(engineIs, receiver), options.documents ?? {}, trust, clock.now())
+  const link = typeof dial === 'function' ? await dial(ring.instance) : dial
   const send: Link['send'] = (message) => link.send(message)
   const log = (line: string) => {
     options.log?.(line)
@@ -73,9 +83,6 @@ export async function startAgent(options: AgentOptions, link: Link): Promise<Age
     running: () => loop.running,
     draining: () => loop.draining,
   })
-  const engineIs = engine.description
-  const receiver = { instance: ring.instance, trust, clock, chains: rememberChains(trust) }
-  const endorsement = await endorse(statementOf(engineIs, receiver), options.documents ?? {}, trust, clock.now())
   let signing: Signing | undefined
   const desk: Desk = {
     ...receiver,
@@ -95,7 +102,7 @@ export async function startAgent(options: AgentOptions, link: Link): Promise<Age
 
   /** Keys that are due, and a statement under each new packet key: both are logged before they are used. */
   async function maintain(): Promise<void> {
-    await ring.maintain((events) => calls.ask({ type: 'keys', events }, CALL_MS))
+    await ring.maintain((events) => options.enrol?.(events) ?? calls.ask({ type: 'keys', events }, CALL_MS))
     const key = ring.packetKey()
     if (key === signing?.key) return
     const ask = (document: Uint8Array) => calls.ask({ type: 'statement', document }, CALL_MS)

@@ -13,6 +13,9 @@ const ENGINES: readonly EngineName[] = ['llama', 'openai', 'scripted']
 export interface AgentConfig {
   readonly stateFolder: string
   readonly trustFile: string
+  readonly nats: string | undefined
+  readonly router: string | undefined
+  readonly invite: string | undefined
   readonly engine: EngineName
   readonly model: string | undefined
   readonly modelDigest: Uint8Array | undefined
@@ -60,10 +63,21 @@ const count =
     return value >= 1 && value <= most ? value : wanted(`a whole number from 1 to ${most}`)
   }
 
+const isBroker = (text: string): boolean => URL.canParse(text) && /^(nats|tls):$/.test(new URL(text).protocol)
+
 /** One row a setting: its variable, and what it means. */
 export const SETTINGS: Settings = {
   stateFolder: setting('WEAVE_AGENT_STATE', 'Folder of keys.db and attempts.db; made with mode 0700. Required.', path),
   trustFile: setting('WEAVE_AGENT_TRUST', 'Trust file under which routers are believed. Required.', path),
+  nats: setting(
+    'WEAVE_AGENT_NATS',
+    'Broker to dial, such as nats://host:4222. Default: the parent process’s channel.',
+    (text) => (text === undefined || isBroker(text) ? text : wanted('a URL such as nats://host:4222')),
+  ),
+  router: setting('WEAVE_AGENT_ROUTER', 'Router to enrol at over HTTP; with a broker only.', (text) =>
+    text === undefined || /^https?:\/\//.test(text) ? text : wanted('an http or https URL'),
+  ),
+  invite: setting('WEAVE_AGENT_INVITE', 'Token that lets this agent enrol, once.', optional),
   engine: setting(
     'WEAVE_AGENT_ENGINE',
     'llama, openai or scripted. Default llama.',
@@ -155,12 +169,14 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): A
     } catch (error) {
       // A secret is never repeated.
       const state =
-        text === undefined ? 'absent' : variable.endsWith('_KEY') ? 'set' : JSON.stringify(text.slice(0, 80))
+        text === undefined ? 'absent' : /_(KEY|INVITE|NATS)$/.test(variable) ? 'set' : JSON.stringify(text.slice(0, 80))
       faults.push(`${variable} is ${state}, ${(error as Error).message}`)
       return [name, undefined]
     }
   })
   const config = Object.fromEntries(entries) as AgentConfig
+  if (config.nats !== undefined && config.router === undefined)
+    faults.push('WEAVE_AGENT_ROUTER is absent, wanted the router to enrol at')
   if (config.engine === 'llama' && config.model === undefined)
     faults.push('WEAVE_AGENT_MODEL is absent, wanted a GGUF file')
   if (config.engine === 'openai' && config.url === undefined) faults.push('WEAVE_AGENT_URL is absent, wanted a server')

@@ -1,6 +1,7 @@
 /**
  * The agent as a child process. Its parent forks this file with `serialization: 'advanced'` and the settings of
- * `config.ts` in the environment, and speaks `@mystranet/schemas/link` over the channel.
+ * `config.ts` in the environment, and speaks `@mystranet/schemas/link` over the channel. With `WEAVE_AGENT_NATS` it dials a
+ * broker instead; then the channel brings the parent one `hello`, once all is ready, and takes nothing.
  *
  * - SIGTERM, or the message `drain`: finishes what runs, then leaves with code 0. A second SIGTERM leaves at once.
  * - The parent is gone: leaves at once; what ran is interrupted, and the next process says so.
@@ -11,16 +12,19 @@
  */
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { decode, encode, Receipt, SignedKeyEvent } from '@mystranet/schemas/messages'
 import { parseIdentity } from '@mystranet/sdk/keys/identity-file'
 import { readIdentityFile } from '@mystranet/sdk/keys/identity-file/node'
 import { parseTrustFile } from '@mystranet/sdk/proof/trust-file'
+import { createRouter } from '@mystranet/sdk/transport/router'
 import { parentLink } from './adapters/parent-link.ts'
 import type { Script } from './adapters/scripted-engine.ts'
 import { sqliteAttempts } from './adapters/sqlite-attempts.ts'
 import { sqliteKeys } from './adapters/sqlite-keys.ts'
-import { startAgent } from './agent.ts'
+import { type AgentOptions, startAgent } from './agent.ts'
 import { type AgentConfig, ConfigError, readConfig } from './config.ts'
 import type { Engine } from './engine.ts'
+import type { Link } from './ports.ts'
 import { reasonOf } from './reply.ts'
 
 /** Each engine's code is loaded only where it is wanted: `llama` brings a native library. */
@@ -58,7 +62,7 @@ const readOptional = async (path: string | undefined) =>
 async function main(): Promise<void> {
   const config = readConfig(process.env)
   // First, so that nothing is missed while the model loads.
-  const link = parentLink()
+  const dial = config.nats === undefined ? parentLink() : await brokerDial(config.nats)
   const { stateFolder, identityFile } = config
   await mkdir(stateFolder, { recursive: true, mode: 0o700 })
   const trust = parseTrustFile(new Uint8Array(await readFile(config.trustFile)))
@@ -71,8 +75,14 @@ async function main(): Promise<void> {
   const attempts = sqliteAttempts(join(stateFolder, 'attempts.db'))
   const engine = await ENGINES[config.engine](config)
   const { name, tags, suites, maxRunning } = config
-  const options = { name, tags, suites, maxRunning, rootSeed, keys, attempts, engine, trust, documents }
-  const agent = await startAgent(options, link)
+  const enrol = enrolAt(config)
+  const options = { name, tags, suites, maxRunning, rootSeed, keys, attempts, engine, trust, documents, enrol }
+  const agent = await startAgent(options, dial)
+  if (config.nats !== undefined) {
+    const { slots: count, model } = engine.description
+    const hello = { type: 'hello', instance: agent.instance, slots: count, models: [model] }
+    agent.ready.then(() => process.send?.(hello)).catch(() => {})
+  }
 
   let isLeaving = false
   process.on('SIGTERM', () => {
@@ -82,8 +92,30 @@ async function main(): Promise<void> {
   })
   await Promise.race([agent.ready.then(() => agent.ended), agent.ended])
   await Promise.all([attempts.close(), keys.close()])
+  // A link that ends by itself is to be dialled again, by a process that begins anew.
+  if (config.nats !== undefined && !isLeaving) throw new Error('the router is gone; what ran is interrupted')
   // An engine may take its time to stop what runs; nobody waits for that any more.
   process.exit(0)
+}
+
+/** Dials the broker; leaves with the parent, as {@link parentLink} does. */
+async function brokerDial(url: string): Promise<(instance: Uint8Array) => Promise<Link>> {
+  process.on('disconnect', () => process.exit(0))
+  const { natsLink } = await import('./adapters/nats-link.ts')
+  return (instance) => natsLink({ url, instance })
+}
+
+/** Over a link that a broker carries nobody can enrol: key events go to the router itself. */
+function enrolAt({ router, nats, invite }: AgentConfig): AgentOptions['enrol'] {
+  if (router === undefined || nats === undefined) return undefined
+  const client = createRouter({ router })
+  return async (events) => {
+    const receipts = await client.enrol(
+      events.map((event) => decode(SignedKeyEvent, event)),
+      invite,
+    )
+    return receipts.map((receipt) => encode(Receipt, receipt))
+  }
 }
 
 function fail(error: unknown): never {

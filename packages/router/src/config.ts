@@ -42,6 +42,14 @@ export const NUMBER_SETTINGS = {
     'First pause before a redelivery; doubles, with jitter, to 60 times.',
   ),
   queueLimit: row('WEAVE_QUEUE_LIMIT', 1_000, 1, 1_000_000, 'Packets that may wait for one agent.'),
+  natsMaxBytes: row(
+    'WEAVE_NATS_MAX_BYTES',
+    1_073_741_824,
+    65_536,
+    1e15,
+    'Bytes that packets may take on the broker; beyond, QUEUE_FULL.',
+  ),
+  natsReplicas: row('WEAVE_NATS_REPLICAS', 1, 1, 5, 'Copies that the broker keeps of each packet; more want a cluster.'),
   abandonMs: row('WEAVE_ABANDON_MS', 30_000, 100, 600_000, 'An answer whose reader left is stopped after so long.'),
   heartbeatMs: row('WEAVE_HEARTBEAT_MS', 5_000, 50, 10_000, 'Pause between the heartbeats of an answer.'),
   answerKeepMs: row(

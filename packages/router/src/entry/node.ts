@@ -29,7 +29,7 @@ import type { WitnessLink } from '../log/ports.ts'
 import { createMetrics } from '../metrics.ts'
 import { createNexus, type Nexus } from '../nexus.ts'
 import { packetLog } from '../packet-log.ts'
-import type { AgentLinks } from '../ports.ts'
+import type { AgentLinks, Invites } from '../ports.ts'
 import { createRateLimit } from '../rate.ts'
 import { createTrace, type Trace } from '../trace.ts'
 import { createWitness } from '../witness/witness.ts'
@@ -55,6 +55,10 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Where log lines go; standard output unless given. */
   readonly logTo?: DestinationStream
+  /** A broker, `nats://host:port`: then the queue lies there, and agents may dial in there. */
+  readonly nats?: string | undefined
+  /** Told of each invitation that let an instance in, before its keys are logged. Its rejection keeps the instance out. */
+  readonly onInvited?: ((tokenHash: string, instance: string) => Promise<void>) | undefined
 }
 
 export interface StartedRouter {
@@ -89,8 +93,14 @@ export async function openRouter(options: StartOptions): Promise<StartedRouter> 
   const metrics = createMetrics()
   await mkdir(stateDir, { recursive: true, mode: 0o700 })
   const files = await openFiles(options, trace)
-  const stores = openSqliteStores(join(stateDir, 'router.sqlite'), config)
   const links = createAgentLinks(Date.now)
+  const sqlite = openSqliteStores(join(stateDir, 'router.sqlite'), config)
+  const fabric = await openFabric(options, config, links, trace).catch(async (error: unknown) => {
+    await files.close()
+    await sqlite.db.close()
+    throw error
+  })
+  const stores = { ...sqlite, ...(fabric && { queue: fabric.queue }), invites: toldOf(sqlite.invites, options) }
   const ownKeys = [keys.log.publicKey, keys.nexus.publicKey, ...(keys.witness ? [keys.witness.publicKey] : [])]
   const nexus = createNexus({
     ...stores,
@@ -149,6 +159,7 @@ export async function openRouter(options: StartOptions): Promise<StartedRouter> 
       if (server !== undefined) await shut(server)
       await nexus.tick()
       await nexus.idle()
+      await fabric?.close()
       await files.close()
       await stores.db.close()
     },
@@ -159,6 +170,32 @@ export async function openRouter(options: StartOptions): Promise<StartedRouter> 
 export async function startRouter(options: StartOptions): Promise<StartedRouter & { readonly url: string }> {
   const router = await openRouter(options)
   return { ...router, url: await router.listen() }
+}
+
+/** What lies on the broker, if there is to be one; its code is loaded only then. */
+async function openFabric({ nats }: StartOptions, config: RouterConfig, links: AgentLinks, trace: Trace) {
+  if (nats === undefined) return undefined
+  const { openNatsFabric } = await import('../adapters/nats-fabric.ts')
+  return openNatsFabric({
+    url: nats,
+    links,
+    limit: config.queueLimit,
+    replicas: config.natsReplicas,
+    maxBytes: config.natsMaxBytes,
+    onLost: (cause) => trace.fault('nats', cause),
+  })
+}
+
+function toldOf(invites: Invites, { onInvited }: StartOptions): Invites {
+  if (onInvited === undefined) return invites
+  return {
+    add: invites.add,
+    async use(tokenHash, instance, nowMs) {
+      if (!(await invites.use(tokenHash, instance, nowMs))) return false
+      await onInvited(tokenHash, instance)
+      return true
+    },
+  }
 }
 
 async function openFiles({ stateDir, keys, trust, witnesses = [] }: StartOptions, trace: Trace) {
