@@ -15,7 +15,7 @@ type Env = Readonly<Record<string, string | undefined>>
 interface Row {
   readonly flag: string
   readonly env: string
-  readonly kind: 'text' | 'path' | 'port' | 'count' | 'url' | 'tags' | 'choice'
+  readonly kind: 'text' | 'path' | 'port' | 'count' | 'url' | 'broker' | 'tags' | 'choice'
   /** As the help shows it; what it is worth is in {@link readConfig}. */
   readonly fallback: string
   readonly about: string
@@ -123,6 +123,14 @@ export const SETTINGS = {
     '$XDG_CACHE_HOME/mystranet-weave/models',
     'Folder of pulled models.',
   ),
+  nats: row(
+    'nats',
+    'WEAVE_NATS',
+    'broker',
+    'URL',
+    '',
+    'Broker that carries queue and agents, such as nats://127.0.0.1:4222 or tls://….',
+  ),
   router: row('router', 'WEAVE_ROUTER', 'url', 'URL', 'the one of `weave up`', 'Router to talk to.'),
   trust: row(
     'trust',
@@ -164,6 +172,7 @@ export interface Config {
   readonly script: string | undefined
   readonly slots: number | undefined
   readonly models: string
+  readonly nats: string | undefined
   readonly router: string | undefined
   readonly trust: string
   readonly identity: string | undefined
@@ -226,6 +235,7 @@ export function readConfig(env: Env, flags: FlagValues = {}, cwd: string = proce
     script: path('script'),
     slots: number('slots'),
     models: path('models') ?? join(xdg(env, 'XDG_CACHE_HOME', '.cache'), 'mystranet-weave', 'models'),
+    nats: read('nats'),
     router: read('router')?.replace(/\/+$/, ''),
     trust: read('trust') ?? 'local',
     identity: path('identity'),
@@ -245,6 +255,8 @@ function faultOf({ kind, choices }: Row, text: string): string | undefined {
       return /^[1-9]\d{0,3}$/.test(text) ? undefined : 'a whole number from 1 to 9999'
     case 'url':
       return isHttpUrl(text) ? undefined : 'a URL such as http://127.0.0.1:8470'
+    case 'broker':
+      return isBroker(text) ? undefined : 'a URL such as nats://127.0.0.1:4222'
     case 'tags':
       return TAG.test(text) ? undefined : 'a tag such as misty.weave: a–z 0–9 . - _, at most 128 characters'
     case 'choice':
@@ -259,6 +271,8 @@ function isHttpUrl(text: string): boolean {
   const { protocol, username, password } = new URL(text)
   return (protocol === 'http:' || protocol === 'https:') && username === '' && password === ''
 }
+
+const isBroker = (text: string): boolean => URL.canParse(text) && /^(nats|tls):$/.test(new URL(text).protocol)
 
 /** The XDG rules: a relative path counts as not set. */
 function xdg(env: Env, variable: string, fallback: string): string {

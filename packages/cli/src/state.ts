@@ -16,6 +16,8 @@ export interface StateFolder {
   readonly router: string
   /** The key that signs routing tables. Nothing below `router` ever sees it. */
   readonly operator: string
+  /** Invited agents of other machines. */
+  readonly agentBook: string
   /** The agent's own folder. */
   readonly agent: string
   /** Trust files by their names. */
@@ -36,6 +38,7 @@ export const stateFolder = (root: string): StateFolder => ({
   routerKeys: join(root, 'router', 'keys'),
   router: join(root, 'router'),
   operator: join(root, 'operator'),
+  agentBook: join(root, 'operator', 'agents.json'),
   agent: join(root, 'agent'),
   trust: join(root, 'trust'),
   memory: join(root, 'memory'),

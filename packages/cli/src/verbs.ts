@@ -15,6 +15,10 @@ export const VERBS = {
     summary: 'Run router, log, witness, page, proxy and one model on this machine',
     load: async () => (await import('./verb/up.ts')).up,
   },
+  agent: {
+    summary: 'Run one model here for a router somewhere else, over a broker',
+    load: async () => (await import('./verb/agent.ts')).agent,
+  },
   demo: {
     summary: 'Fetch a small real model, ask it, and show the verdict, check by check',
     load: async () => (await import('./verb/demo.ts')).demo,

@@ -21,7 +21,8 @@ export interface Administered {
   readonly fault: string | undefined
   /** Why a question would not be answered now; nothing: it would. */
   missing(): Promise<readonly string[]>
-  invite(token: string, untilMs: number): Promise<void>
+  /** @param role Whether whoever enrols with it is to answer questions. */
+  invite(token: string, untilMs: number, role: 'user' | 'agent'): Promise<void>
 }
 
 export interface StatusDocument {
@@ -69,12 +70,14 @@ export function adminApp(administered: () => Administered | undefined): Hono {
   app.delete(`/dead/${PACKET}`, async (context) =>
     (await at().nexus.dead.drop(context.req.param('packet'))) ? context.json({}) : noLetter(),
   )
-  app.post('/invite', async (context) => {
-    const token = randomBytes(24).toString('base64url')
-    const untilMs = Date.now() + INVITE_MS
-    await at().invite(token, untilMs)
-    return context.json({ token, untilMs })
-  })
+  for (const [path, role] of [['/invite', 'user'] as const, ['/invite/agent', 'agent'] as const]) {
+    app.post(path, async (context) => {
+      const token = randomBytes(24).toString('base64url')
+      const untilMs = Date.now() + INVITE_MS
+      await at().invite(token, untilMs, role)
+      return context.json({ token, untilMs })
+    })
+  }
   app.notFound(() => problem(404, 'NOT_FOUND', 'There is no such thing to ask').response)
   app.onError((error) => {
     if (error instanceof Refusal) return error.response

@@ -22,10 +22,11 @@ import { type RunningProxy, startProxy } from '../proxy/start.ts'
 import { type Running, removeRunning, writeRunning } from '../running.ts'
 import { readSeeds, type Session, sessionOf } from '../session.ts'
 import { makeStateFolder, readFileIfThere, type StateFolder, stateFolder } from '../state.ts'
+import { type AgentBook, openAgentBook } from './agent-book.ts'
 import { type AgentProcess, startAgentProcess } from './agent-process.ts'
 import { agentEnv } from './engine-env.ts'
 import { type Keys, readKeys, readLocalTrust } from './keys.ts'
-import { agentInForce, keepTable } from './table.ts'
+import { agentsInForce, keepTable } from './table.ts'
 
 export interface AllInOne {
   readonly running: Running
@@ -38,7 +39,8 @@ export interface AllInOne {
   ready(timeoutMs: number, signal?: AbortSignal): Promise<void>
   /** Rejects when something ends that must not: the agent was given up. Never resolves. */
   readonly broken: Promise<never>
-  readonly agent: AgentProcess
+  /** Undefined when no model runs on this machine. */
+  readonly agent: AgentProcess | undefined
   /** Takes nothing new, finishes what runs, closes everything. May be called twice. */
   close(): Promise<void>
 }
@@ -67,13 +69,17 @@ export async function startAllInOne(config: Config, options: AllInOneOptions): P
     undo.push(() => admin.close())
     const keys = await readKeys(state)
     const { trust, bytes } = await readLocalTrust(state, keys)
-    const env = await agentEnv(config, state)
-    const router = await openStores(config, state, keys, trust, options)
-    undo.push(() => router.close(0))
+    const env = hasModel(config) ? await agentEnv(config, state) : undefined
+    const book = await openAgentBook(state)
+    const invited = createInvited(book)
+    const router = await openStores({ config, state, keys, trust, options, onInvited: invited.take })
+    // Agents elsewhere finish what runs; the one here has been stopped by then.
+    undo.push(() => router.close(config.nats === undefined ? 0 : GRACE_MS))
     await mountPage(router, bytes)
     const seeds = await localUser(router, state, trust.network)
-    const linked = linkAgent(router, keys, { config, network: trust.network, env, options })
-    undo.push(() => linked.agent.stop(0))
+    const linked = linkAgents(router, keys, { config, network: trust.network, env, options, book })
+    undo.push(async () => linked.agent?.stop(0))
+    invited.listen(linked.renew)
     await Promise.race([linked.tableInForce(), linked.broken])
     const url = await listenOn(router, config)
     const session = await sessionOf({ state, router: url, trust, seeds, stays: true })
@@ -88,16 +94,19 @@ export async function startAllInOne(config: Config, options: AllInOneOptions): P
       nexus: router.nexus,
       running,
       get agentPid() {
-        return linked.agent.pid
+        return linked.agent?.pid
       },
       get agentRestarts() {
-        return linked.agent.restarts
+        return linked.agent?.restarts ?? 0
       },
       get fault() {
         return linked.fault()
       },
       missing,
-      invite: router.invite,
+      async invite(token, untilMs, role) {
+        if (role === 'agent') await book.expect(token)
+        await router.invite(token, untilMs)
+      },
     }
     let closing: Promise<void> | undefined
     return {
@@ -126,17 +135,38 @@ export async function startAllInOne(config: Config, options: AllInOneOptions): P
 
 type Trust = Session['trust']
 
-async function openStores(
-  config: Config,
-  state: StateFolder,
-  keys: Keys,
-  trust: Trust,
-  { env }: AllInOneOptions,
-): Promise<StartedRouter> {
+interface StorePlace {
+  readonly config: Config
+  readonly state: StateFolder
+  readonly keys: Keys
+  readonly trust: Trust
+  readonly options: AllInOneOptions
+  onInvited(tokenHash: string, instance: string): Promise<void>
+}
+
+/** Without a broker the model must be here; with one, it may be anywhere. */
+const hasModel = ({ nats, engine, model }: Config) => nats === undefined || engine !== 'llama' || model !== undefined
+
+/** Carries the news of used invitations to whoever listens once all is wired. */
+function createInvited(book: AgentBook) {
+  let renew: () => void = () => undefined
+  return {
+    async take(tokenHash: string, instance: string) {
+      if (await book.admit(tokenHash, instance)) renew()
+    },
+    listen(heard: () => void) {
+      renew = heard
+    },
+  }
+}
+
+async function openStores({ config, state, keys, trust, options, onInvited }: StorePlace): Promise<StartedRouter> {
   const settings = { host: config.host, port: config.port, logLevel: config.logLevel as 'warn' }
   // The router's own lines are JSON for machines; they share standard error with what people read.
   const logTo = { write: (line: string) => void process.stderr.write(line) }
-  return openRouter({ stateDir: state.router, keys: keys.router, trust, config: settings, env, logTo })
+  const { env } = options
+  const { nats } = config
+  return openRouter({ stateDir: state.router, keys: keys.router, trust, config: settings, env, logTo, nats, onInvited })
 }
 
 /** The page and the verifier, where the router itself has no route. */
@@ -166,44 +196,61 @@ async function localUser(router: StartedRouter, state: StateFolder, network: Uin
 interface LinkPlace {
   readonly config: Config
   readonly network: Uint8Array
-  readonly env: Record<string, string>
+  /** Undefined: no agent runs here. */
+  readonly env: Record<string, string> | undefined
   readonly options: AllInOneOptions
+  readonly book: AgentBook
 }
 
-/** The agent's process, and the table that names it. */
-function linkAgent(router: StartedRouter, keys: Keys, { config, network, env, options }: LinkPlace) {
+/** The agent's process, if there is one here, and the table that names it and those of the book. */
+function linkAgents(router: StartedRouter, keys: Keys, { config, network, env, options, book }: LinkPlace) {
   const broken = Promise.withResolvers<never>()
   broken.promise.catch(() => {})
   const tabled = Promise.withResolvers<void>()
   let fault: string | undefined
-  let agentId: Uint8Array | undefined
+  let own: Uint8Array | undefined
+  let last: Promise<void> = Promise.resolve()
 
-  async function keep(agent: Uint8Array): Promise<void> {
-    agentId = agent
-    const version = await keepTable(router.nexus, { network, tags: config.tags, agent }, keys.operator, Date.now())
+  async function keep(): Promise<void> {
+    // An agent of its own comes first, and is waited for: a table without it would leave it out.
+    if (env !== undefined && own === undefined) return
+    const agents = [...(own === undefined ? [] : [own]), ...book.agents()]
+    if (agents.length === 0) return
+    const version = await keepTable(router.nexus, { network, tags: config.tags, agents }, keys.operator, Date.now())
     if (version !== undefined) options.onLine(`weave: routing table version ${version} signed, logged and in force`)
     tabled.resolve()
   }
   const report = (error: unknown) => options.onLine(`weave: ${error instanceof Error ? error.message : String(error)}`)
-  const agent = startAgentProcess({
-    env,
-    links: router.links,
-    onHello: (instance) => void keep(instance).catch(report),
-    onLine: options.onLine,
-    onGivenUp(reason) {
-      fault = `the agent did not start: ${reason}`
-      broken.reject(new PacketError('MODEL_UNAVAILABLE', `Cannot run the model: ${reason}`))
-    },
-  })
-  const renewal = setInterval(() => void (agentId && keep(agentId).catch(report)), RENEWAL_MS)
+  const renew = () => {
+    // In turn: each version names the one before it.
+    last = last.then(keep).catch(report)
+  }
+  const start = (given: Record<string, string>) =>
+    startAgentProcess({
+      env: given,
+      links: router.links,
+      onHello(instance) {
+        own = instance
+        renew()
+      },
+      onLine: options.onLine,
+      onGivenUp(reason) {
+        fault = `the agent did not start: ${reason}`
+        broken.reject(new PacketError('MODEL_UNAVAILABLE', `Cannot run the model: ${reason}`))
+      },
+    })
+  const agent = env && start(env)
+  const renewal = setInterval(renew, RENEWAL_MS)
   renewal.unref()
   return {
     agent,
+    renew,
     broken: broken.promise,
     fault: () => fault,
     async tableInForce() {
+      if (env === undefined) return renew()
       const known = (await router.nexus.tables.shown())?.known
-      if (agentInForce(known, config.tags, network, Date.now()) === undefined) await tabled.promise
+      if (agentsInForce(known, config.tags, network, Date.now()) === undefined) await tabled.promise
     },
     stopRenewal: () => clearInterval(renewal),
   }
@@ -245,14 +292,14 @@ async function becomesReady(
 }
 
 interface Parts {
-  readonly linked: ReturnType<typeof linkAgent>
+  readonly linked: ReturnType<typeof linkAgents>
   readonly undo: (() => Promise<unknown>)[]
 }
 
 /** In this order nothing is cut that could end well: the agent finishes, then readers get what it said, then the stores. */
 async function drain({ linked, undo }: Parts): Promise<void> {
   linked.stopRenewal()
-  await linked.agent.stop(GRACE_MS)
+  await linked.agent?.stop(GRACE_MS)
   await unwind(undo)
 }
 

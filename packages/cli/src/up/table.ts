@@ -1,5 +1,5 @@
 /**
- * The routing table of an all-in-one: one rule a tag, one candidate, signed by the operator's key, which the router does
+ * The routing table of an all-in-one: one rule a tag, its candidates the agents of the house, signed by the operator's key, which the router does
  * not hold.
  *
  * @module
@@ -20,8 +20,8 @@ const CLOCK_MS = 60_000
 export interface TableWish {
   readonly network: Uint8Array
   readonly tags: readonly string[]
-  /** Instance id of the agent. */
-  readonly agent: Uint8Array
+  /** Instance ids of the agents. */
+  readonly agents: readonly Uint8Array[]
 }
 
 /** A table in force with its digest, as the router knows it. */
@@ -36,7 +36,7 @@ export function nextTable(wish: TableWish, inForce: TableInForce | undefined, no
     id: `tag ${tag}`.slice(0, 128),
     tag,
     senders: [],
-    candidates: [{ instance: wish.agent, weight: 1 }],
+    candidates: wish.agents.map((instance) => ({ instance, weight: 1 })),
   }))
   const isEnough =
     inForce !== undefined &&
@@ -69,16 +69,16 @@ function sameRules(a: readonly Rule[], b: readonly Rule[]): boolean {
   )
 }
 
-/** The agent of the table in force if that names these tags: then the router may serve before its agent is back. */
-export function agentInForce(
+/** The agents of the table in force if that names these tags: then the router may serve before they are back. */
+export function agentsInForce(
   inForce: TableInForce | undefined,
   tags: readonly string[],
   network: Uint8Array,
   nowMs: number,
-) {
-  const agent = inForce?.table.rules[0]?.candidates[0]?.instance
-  if (inForce === undefined || agent === undefined || inForce.table.expiresMs <= nowMs) return undefined
-  return nextTable({ network, tags, agent }, inForce, nowMs) === undefined ? agent : undefined
+): readonly Uint8Array[] | undefined {
+  const agents = inForce?.table.rules[0]?.candidates.map(({ instance }) => instance) ?? []
+  if (inForce === undefined || agents.length === 0 || inForce.table.expiresMs <= nowMs) return undefined
+  return nextTable({ network, tags, agents }, inForce, nowMs) === undefined ? agents : undefined
 }
 
 /** Signs and publishes a table if one is due. @returns its version, or undefined when none was due. */

@@ -17,6 +17,7 @@ export const up: Command = {
     '--model FILE|NAME',
     '--engine openai --url URL [--model NAME] [--api-key-file FILE]',
     '--engine scripted [--script FILE]',
+    '--nats URL [--model FILE|NAME]',
   ],
   settings: [
     'model',
@@ -26,6 +27,7 @@ export const up: Command = {
     'script',
     'slots',
     'tags',
+    'nats',
     'host',
     'port',
     'proxyHost',
@@ -41,6 +43,7 @@ export const up: Command = {
       'in front of Ollama, llama-server, vLLM',
     ],
     ['weave up --model m.gguf --tag misty.weave --tag house', 'under two tags'],
+    ['weave up --nats nats://127.0.0.1:4222', 'queue and agents over a broker; models run where weave agent runs'],
     ['weave up --engine scripted --port 0 --proxy-port 0 --json', 'for tests: free ports, addresses as JSON'],
   ],
   async run(call) {
