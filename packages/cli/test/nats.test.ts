@@ -1,5 +1,6 @@
 /** Router, broker and agents, each a process of its own: what a fabric of several machines does on good and on bad days. */
 import type { ChildProcess } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -145,8 +146,8 @@ describe('a fabric over a broker', () => {
     expect(stdout).toBe(`${SCRIPT.slow.pieces.map(({ text }) => text).join('')}\n`)
     expect(stderr).toContain('VERIFIED under "local"')
     expect(code).toBe(0)
-    expect(await effects('start', since)).toEqual([1])
-    expect(await effects('finish', since)).toEqual([1])
+    await until('the engine is done', async () => (await effects('finish', since)).length > 0)
+    expect([await effects('start', since), await effects('finish', since)]).toEqual([[1], [1]])
     await until('the fabric is ready again', isReady, 20_000)
   }, 60_000)
 
@@ -184,5 +185,50 @@ describe('a fabric over a broker', () => {
     up = await here.up(['--nats', broker.url, '--port', port], { waits: false, env })
     await until('the agent has dialled again', isReady, 60_000)
     expect(await here.weave('ask', 'misty.weave', 'And now?')).toMatchObject({ code: 0, stdout: 'An answer.\n' })
+  }, 90_000)
+})
+
+describe('a broker that is full', () => {
+  let up: Up
+  let agent: RemoteAgent
+  let small: Broker
+  beforeAll(async () => {
+    small = await startBroker()
+    await here.remove()
+    here = await place()
+    await writeFile(here.path('script.json'), JSON.stringify(SCRIPT))
+    // Room for a few packets.
+    up = await here.up(['--nats', small.url], { waits: false, env: { WEAVE_NATS_MAX_BYTES: '100000' } })
+    agent = await startAgent(up, 'agent', await invited(), small.url)
+    await until('the fabric is ready', isReady, 20_000)
+    children.length = 0
+  }, 60_000)
+  afterAll(async () => {
+    agent.child.kill('SIGKILL')
+    await up.stop('SIGKILL')
+    await small.remove()
+  })
+
+  test('says QUEUE_FULL, takes more once there is room, and every question runs once', async () => {
+    const since = (await here.journal()).length
+    process.kill(agent.agentPid, 'SIGSTOP')
+    const questions = Array.from({ length: 10 }, (_, at) => `${at} ${randomBytes(12_000).toString('base64')}`)
+    let hasEnded = false
+    const asked = Promise.all(questions.map((question) => here.weave('ask', 'misty.weave', question))).finally(() => {
+      hasEnded = true
+    })
+    const isFull = async () => {
+      const text = await (await fetch(`${up.url}/metrics`)).text()
+      return text.split('\n').some((line) => line.startsWith('weave_packets_total') && line.includes('"QUEUE_FULL"'))
+    }
+    await until('the broker is full', isFull, 20_000)
+    expect(hasEnded).toBe(false)
+    process.kill(agent.agentPid, 'SIGCONT')
+    const ran = await asked
+    expect(ran.map(({ code, stderr }) => ({ code, full: stderr.includes('QUEUE_FULL') }))).toEqual(
+      Array(10).fill({ code: 0, full: false }),
+    )
+    expect(ran.map(({ stdout }) => stdout)).toEqual(Array(10).fill('An answer.\n'))
+    expect(await effects('start', since)).toEqual(Array(10).fill(1))
   }, 90_000)
 })
