@@ -198,7 +198,8 @@ export const prepare = ({ say, fail, ci }) => {
   }
   const server = process.env.WEAVE_NATS_SERVER ?? natsServer(say)
   if (server !== undefined) found.WEAVE_NATS_SERVER = server
-  else if (ci) fail(`Cannot run the tests on a broker: no nats-server ${LEAST_NATS_SERVER.join('.')} or newer, wanted one.`)
+  else if (ci)
+    fail(`Cannot run the tests on a broker: no nats-server ${LEAST_NATS_SERVER.join('.')} or newer, wanted one.`)
   else say('no nats-server on this machine: the tests on a broker will fail; install it or set WEAVE_NATS_SERVER')
   return found
 }

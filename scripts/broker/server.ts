@@ -28,7 +28,8 @@ function program(): string {
     ...(process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, 'nats-server')),
   ]
   const found = places.find((path) => path !== undefined && path !== '' && existsSync(path))
-  if (found === undefined) throw new Error('Cannot start a broker: no nats-server here, wanted one (npm test fetches it)')
+  if (found === undefined)
+    throw new Error('Cannot start a broker: no nats-server here, wanted one (npm test fetches it)')
   return found
 }
 

@@ -1,10 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import {
-  beginsSession,
-  createLinkSession,
-  goneDatagram,
-  type LinkSession,
-} from '@mystranet/schemas/link-session'
+import { beginsSession, createLinkSession, goneDatagram, type LinkSession } from '@mystranet/schemas/link-session'
 import { decodeAgentMessage, encodeRouterMessage } from '@mystranet/schemas/link-wire'
 import { toHex } from '@mystranet/sdk/bytes'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'

@@ -49,7 +49,13 @@ export const NUMBER_SETTINGS = {
     1e15,
     'Bytes that packets may take on the broker; beyond, QUEUE_FULL.',
   ),
-  natsReplicas: row('WEAVE_NATS_REPLICAS', 1, 1, 5, 'Copies that the broker keeps of each packet; more want a cluster.'),
+  natsReplicas: row(
+    'WEAVE_NATS_REPLICAS',
+    1,
+    1,
+    5,
+    'Copies that the broker keeps of each packet; more want a cluster.',
+  ),
   abandonMs: row('WEAVE_ABANDON_MS', 30_000, 100, 600_000, 'An answer whose reader left is stopped after so long.'),
   heartbeatMs: row('WEAVE_HEARTBEAT_MS', 5_000, 50, 10_000, 'Pause between the heartbeats of an answer.'),
   answerKeepMs: row(

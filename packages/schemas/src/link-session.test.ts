@@ -45,41 +45,46 @@ describe('a session of a link', () => {
     const message = fc.uint8Array({ maxLength: 900 }).map((each) => Uint8Array.from(each))
     const fates = fc.array(fc.constantFrom('carry', 'lose', 'double', 'late'), { minLength: 20, maxLength: 60 })
     fc.assert(
-      fc.property(fc.array(message, { maxLength: 12 }), fc.array(message, { maxLength: 12 }), fates, (up, down, all) => {
-        const [a, b] = [end(), end()]
-        let step = 0
-        const unruly = (from: End, to: End, nowMs: number) => {
-          const late: Uint8Array[] = []
-          for (const datagram of from.sent.splice(0)) {
-            const fate = all[step++ % all.length]
-            if (fate === 'late') late.push(datagram)
-            if (fate === 'carry' || fate === 'double') to.session.take(datagram, nowMs)
-            if (fate === 'double') to.session.take(datagram, nowMs)
+      fc.property(
+        fc.array(message, { maxLength: 12 }),
+        fc.array(message, { maxLength: 12 }),
+        fates,
+        (up, down, all) => {
+          const [a, b] = [end(), end()]
+          let step = 0
+          const unruly = (from: End, to: End, nowMs: number) => {
+            const late: Uint8Array[] = []
+            for (const datagram of from.sent.splice(0)) {
+              const fate = all[step++ % all.length]
+              if (fate === 'late') late.push(datagram)
+              if (fate === 'carry' || fate === 'double') to.session.take(datagram, nowMs)
+              if (fate === 'double') to.session.take(datagram, nowMs)
+            }
+            for (const datagram of late) to.session.take(datagram, nowMs)
           }
-          for (const datagram of late) to.session.take(datagram, nowMs)
-        }
-        for (const each of up) a.session.send(each, 0)
-        for (const each of down) b.session.send(each, 0)
-        let nowMs = 0
-        for (let round = 0; round < 40; round++) {
-          unruly(a, b, nowMs)
-          unruly(b, a, nowMs)
-          nowMs += 50
-          a.session.tick(nowMs)
-          b.session.tick(nowMs)
-        }
-        // The carrier is well again.
-        for (let round = 0; round < 200; round++) {
-          carry(a, b, nowMs)
-          carry(b, a, nowMs)
-          nowMs += 50
-          a.session.tick(nowMs)
-          b.session.tick(nowMs)
-        }
-        expect([a.why, b.why, a.session.isIdle, b.session.isIdle]).toEqual([undefined, undefined, true, true])
-        expect(b.got).toEqual(up)
-        expect(a.got).toEqual(down)
-      }),
+          for (const each of up) a.session.send(each, 0)
+          for (const each of down) b.session.send(each, 0)
+          let nowMs = 0
+          for (let round = 0; round < 40; round++) {
+            unruly(a, b, nowMs)
+            unruly(b, a, nowMs)
+            nowMs += 50
+            a.session.tick(nowMs)
+            b.session.tick(nowMs)
+          }
+          // The carrier is well again.
+          for (let round = 0; round < 200; round++) {
+            carry(a, b, nowMs)
+            carry(b, a, nowMs)
+            nowMs += 50
+            a.session.tick(nowMs)
+            b.session.tick(nowMs)
+          }
+          expect([a.why, b.why, a.session.isIdle, b.session.isIdle]).toEqual([undefined, undefined, true, true])
+          expect(b.got).toEqual(up)
+          expect(a.got).toEqual(down)
+        },
+      ),
       { seed: 11, numRuns: 60 },
     )
   })

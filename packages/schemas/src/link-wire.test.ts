@@ -94,7 +94,8 @@ describe('messages as bytes', () => {
       'no number': changed(presence, 19, 0x7f, 0xf8),
       'a list without end': Uint8Array.of(2, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff),
     }
-    for (const [what, each] of Object.entries(wrong)) expect([what, decodeAgentMessage(each)]).toEqual([what, undefined])
+    for (const [what, each] of Object.entries(wrong))
+      expect([what, decodeAgentMessage(each)]).toEqual([what, undefined])
     expect(decodeAgentMessage(presence)).toBeDefined()
     expect(decodeRouterMessage(refused)).toBeDefined()
     expect(decodeRouterMessage(changed(refused, 9, 0x58))).toBeUndefined()

@@ -1,6 +1,6 @@
+import type { AgentMessage, RouterMessage } from '@mystranet/schemas/link'
 import { createLinkSession } from '@mystranet/schemas/link-session'
 import { decodeRouterMessage, encodeAgentMessage } from '@mystranet/schemas/link-wire'
-import type { AgentMessage, RouterMessage } from '@mystranet/schemas/link'
 import { toHex } from '@mystranet/sdk/bytes'
 import { PacketError } from '@mystranet/sdk/errors'
 import { connect } from '@nats-io/transport-node'

@@ -100,11 +100,11 @@ async function runAgent({ config, flags, json, terminal, signal }: Call): Promis
     // The agent speaks to its router over the broker; here it only says that it is ready.
     links: { attach: () => ({ receive: () => undefined, lost: () => undefined }) },
     onLine: (line) => terminal.err(`${printable(line)}\n`),
-    onGivenUp: (reason) =>
-      givenUp.reject(new PacketError('MODEL_UNAVAILABLE', `Cannot run the agent: ${reason}`)),
+    onGivenUp: (reason) => givenUp.reject(new PacketError('MODEL_UNAVAILABLE', `Cannot run the agent: ${reason}`)),
     onHello(instance) {
       const hex = Buffer.from(instance).toString('hex')
-      if (json) terminal.out(`${JSON.stringify({ ready: true, instance: hex, pid: process.pid, agentPid: started.pid })}\n`)
+      if (json)
+        terminal.out(`${JSON.stringify({ ready: true, instance: hex, pid: process.pid, agentPid: started.pid })}\n`)
       else terminal.out(`ready: agent ${hex} answers for ${router}\n`)
     },
   })

@@ -9,12 +9,12 @@
  * @module
  */
 import {
-  type ConsumerInfo,
   AckPolicy,
+  type ConsumerInfo,
   DeliverPolicy,
-  type JetStreamClient,
   JetStreamApiCodes,
   JetStreamApiError,
+  type JetStreamClient,
   type JetStreamManager,
   jetstream,
   jetstreamManager,
@@ -58,7 +58,8 @@ const NANOS = 1_000_000
 const FULL_CODES: ReadonlySet<number> = new Set([10_002, 10_023, 10_028, 10_047, 10_077])
 
 const consumerOf = (agent: string) => `agent-${agent}`
-const subjectOf = (agent: string, packet: string, attempt: number | '*') => `weave.deliver.${agent}.${packet}.${attempt}`
+const subjectOf = (agent: string, packet: string, attempt: number | '*') =>
+  `weave.deliver.${agent}.${packet}.${attempt}`
 
 /** @throws {RouterError} `STORE_FAILED` when the streams are not as they must be, or the broker has no JetStream. */
 export async function natsPacketQueue(nc: NatsConnection, options: NatsQueueOptions): Promise<PacketQueue> {
@@ -329,7 +330,8 @@ async function pull(nc: NatsConnection, agent: string, count: number): Promise<M
   }
 }
 
-const nakOf = (delayMs: number) => (delayMs > 0 ? `-NAK ${JSON.stringify({ delay: Math.round(delayMs) * NANOS })}` : '-NAK')
+const nakOf = (delayMs: number) =>
+  delayMs > 0 ? `-NAK ${JSON.stringify({ delay: Math.round(delayMs) * NANOS })}` : '-NAK'
 /**
  * Which delivery it is, of the subject for acknowledgements: `$JS.ACK.stream.consumer.delivery.…`, or with domain and account
  * before the stream.
