@@ -141,6 +141,7 @@ export function queueContract(open: () => Promise<QueueUnderTest>): void {
     it('hands an item out once while its lease lasts, oldest first, to its agent only', async () => {
       const { queue, clock, publish, lease } = await begin()
       await publish(item('a'))
+      await publish({ ...item('a'), bytes: bytes('another') })
       await publish(item('b'))
       expect(await lease(9, id('other'))).toEqual([])
       const [first] = await lease(1)
