@@ -81,10 +81,12 @@ async function share(pid: number, ms: number): Promise<number> {
 
 /** The engine computes now, and no more from 250 ms after somebody left. */
 async function stopsWithin250Ms(pid: number, leave: () => void | Promise<void>): Promise<void> {
-  expect(await share(pid, 300)).toBeGreaterThan(0.3)
+  // How much of a processor it gets is the machine's affair: other tests run beside this one.
+  const busy = await share(pid, 300)
+  expect(busy).toBeGreaterThan(0.1)
   await leave()
   await new Promise((resolve) => setTimeout(resolve, 250))
-  expect(await share(pid, 600)).toBeLessThan(0.15)
+  expect(await share(pid, 600)).toBeLessThan(Math.min(0.15, busy / 2))
 }
 
 function python(what: string) {

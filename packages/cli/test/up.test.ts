@@ -295,7 +295,7 @@ describe('what goes wrong', () => {
     expect(await here.weave('dead', 'drop', packet)).toMatchObject({ code: 2 })
     // It held two deliveries all the while, and runs none of them now.
     process.kill(agentPid, 'SIGCONT')
-    await until('it is back', async () => (await statusOf()).ready === true)
+    await until('it is back', async () => (await statusOf()).ready)
     expect(await count('start')).toBe(started)
     await up.stop()
   }, 90_000)
@@ -346,6 +346,7 @@ describe('what goes wrong', () => {
   async function statusOf() {
     return JSON.parse((await here.weave('status', '--json')).stdout) as {
       agentPid: number
+      ready: boolean
       agents: { running: number; queued: number }[]
     }
   }
