@@ -33,7 +33,7 @@ export interface AgentOptions extends Pick<KeyRingOptions, 'name' | 'tags' | 'su
   readonly maxRunning?: number | undefined
   /** Default: the system's. */
   readonly clock?: Clock | undefined
-  /** Milliseconds between signs of presence, and of silence before a canary; defaults 5 s and 20 s. */
+  /** Milliseconds between signs of presence, and of silence before a canary; defaults 5 s and 8 s. */
   readonly presenceMs?: number | undefined
   readonly canaryAfterMs?: number | undefined
   /** Logs key events by another way than the link, for a router that lets nobody enrol over it. @returns receipts. */

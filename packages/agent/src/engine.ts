@@ -34,8 +34,9 @@ export interface Engine {
   generate(request: Generation, signal: AbortSignal): AsyncIterable<EngineEvent>
 
   /**
-   * Resolves when the model has really generated one token, so that readiness is never claimed for a dead engine.
-   * A request of its own that waits its turn like any other.
+   * Resolves when the model has really generated one token, so that readiness is never claimed for a dead engine. While
+   * all slots are taken it waits for no turn: then a piece of the work that goes on is as good (a token, a part of a
+   * prompt), or, where a server shows nothing of that, that the server answers.
    *
    * @param timeoutMs Milliseconds after which it is given up.
    * @throws {EngineError} `ENGINE_FAILED` past the timeout or when the model broke, `MODEL_UNAVAILABLE` when it is gone.

@@ -8,9 +8,12 @@ import type { Engine } from './engine.ts'
 import type { Clock } from './ports.ts'
 
 const PRESENCE_MS = 5_000
-/** A canary runs when nothing was generated for this long. Below a minute by enough: a dead engine shows within one. */
-const CANARY_AFTER_MS = 20_000
-const CANARY_TIMEOUT_MS = 20_000
+/**
+ * A canary runs at the first sign of presence after so long without a token: 13 s after it at the latest, and has 10 s. So a live
+ * engine gives one every 23 s at the least, and a router may call one dead that gave none for 24 s (`WEAVE_CANARY_MS`).
+ */
+const CANARY_AFTER_MS = 8_000
+const CANARY_TIMEOUT_MS = 10_000
 /** Heartbeats come at least every 10 s; on a loaded machine a timer may be late. */
 const HEARTBEAT_MS = 5_000
 /** Tokens are counted over so many whole seconds. */
@@ -54,6 +57,7 @@ export function createPulse(options: PulseOptions): Pulse {
     try {
       await engine.canary(CANARY_TIMEOUT_MS)
       canaryMs = clock.now()
+      presence()
     } catch (error) {
       options.log(`canary: ${error instanceof Error ? error.message : 'failed'}`)
     } finally {
@@ -88,7 +92,7 @@ export function createPulse(options: PulseOptions): Pulse {
       return () => clearInterval(beat)
     },
     start() {
-      void prove().then(presence)
+      void prove()
       timer = setInterval(() => {
         presence()
         void prove()

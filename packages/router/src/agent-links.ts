@@ -10,6 +10,8 @@ import type { AgentChannel, AgentLinks, AgentSender, AgentState } from './ports.
 
 interface Session {
   readonly channel: AgentChannel
+  /** The last canary's time as the agent told it. */
+  toldMs?: number | undefined
   state: AgentState | undefined
 }
 
@@ -42,7 +44,9 @@ export function createAgentLinks(nowMs: () => number): AgentLinks {
     } else if (session.state !== undefined) {
       session.state = { ...session.state, seenMs: nowMs() }
       if (message.type === 'presence') {
-        const { running, queued, canaryMs, draining, tokensPerSecond } = message
+        const { running, queued, canaryMs: toldMs, draining, tokensPerSecond } = message
+        const canaryMs = toldMs === undefined || toldMs === session.toldMs ? session.state.canaryMs : nowMs()
+        session.toldMs = toldMs
         session.state = { ...session.state, running, queued, canaryMs, draining, tokensPerSecond }
       }
     }

@@ -281,7 +281,7 @@ export interface AgentState {
   readonly models: readonly string[]
   readonly running: number
   readonly queued: number
-  /** When the model last generated a token for the canary. */
+  /** When we heard of the model's last token or canary, by our clock: clocks of agents may be wrong. */
   readonly canaryMs: number | undefined
   readonly draining: boolean
   readonly tokensPerSecond: number

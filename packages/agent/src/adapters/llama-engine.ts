@@ -10,7 +10,7 @@ import {
   type EngineEvent,
   type Generation,
 } from '../engine.ts'
-import { runCanary } from '../engine-canary.ts'
+import { canaryOf, createWork, type Work } from '../engine-canary.ts'
 import { cancelled, type Slots, slotsOf } from '../engine-slots.ts'
 import { digestFile } from '../models/file-digest.ts'
 import { type ModelFacts, readModelFacts } from '../models/model-facts.ts'
@@ -81,10 +81,11 @@ export async function llamaEngine(options: LlamaEngineOptions): Promise<Engine> 
     (): Seat => ({ sequence: context.getSequence(), reusable: 0 }),
   )
   const slots = slotsOf(seats)
+  const work = createWork()
   const closing = new AbortController()
   const pumps = new Set<Promise<void>>()
   const generate = (request: Generation, signal: AbortSignal) =>
-    generateWith(loaded, slots, pumps, closing.signal, request, signal)
+    generateWith({ ...loaded, work }, slots, pumps, closing.signal, request, signal)
   let closed: Promise<void> | undefined
   const close = async () => {
     slots.close()
@@ -98,7 +99,7 @@ export async function llamaEngine(options: LlamaEngineOptions): Promise<Engine> 
     description,
     load: slots.load,
     generate,
-    canary: (timeoutMs) => runCanary(generate, timeoutMs),
+    canary: canaryOf({ slots: description.slots, load: slots.load, generate, busy: work.next }),
     close: () => {
       closed ??= close()
       return closed
@@ -107,7 +108,7 @@ export async function llamaEngine(options: LlamaEngineOptions): Promise<Engine> 
 }
 
 async function* generateWith(
-  { model, template, tuning, description }: Loaded,
+  { model, template, tuning, description, work }: Loaded & { readonly work: Work },
   slots: Slots<Seat>,
   pumps: Set<Promise<void>>,
   closing: AbortSignal,
@@ -126,7 +127,8 @@ async function* generateWith(
     description.contextTokens - prompt.length,
   )
   const { sampling } = request
-  const plan = { model, prompt, turnEnds: template.turnEnds, sampling, limit, promptChunk: tuning.promptChunk }
+  const { promptChunk } = tuning
+  const plan = { model, prompt, turnEnds: template.turnEnds, sampling, limit, promptChunk, worked: work.done }
   const events: EngineEvent[] = []
   let failure: unknown
   let left = false

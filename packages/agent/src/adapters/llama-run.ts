@@ -19,6 +19,8 @@ export interface RunPlan {
   /** Tokens to sample at most. */
   readonly limit: number
   readonly promptChunk: number
+  /** A piece of work ended: a chunk of the prompt, a token. */
+  worked(): void
 }
 
 /** Tokens before a new one that the detokenizer looks at, for the spaces between words. */
@@ -48,6 +50,7 @@ export async function runSequence(
   try {
     for (;;) {
       const { value: token } = await next
+      plan.worked()
       if (stopped()) return
       if (token === undefined) throw new Error('the sequence ended before its turn did')
       completionTokens++
@@ -135,6 +138,7 @@ async function evaluatePrompt(seat: Seat, plan: RunPlan, stopped: () => boolean)
   for (; at < whole && !stopped(); at += promptChunk) {
     await sequence.evaluateWithoutGeneratingNewTokens(prompt.slice(at, at + promptChunk))
     seat.reusable = at + promptChunk
+    plan.worked()
   }
   return prompt.slice(at)
 }

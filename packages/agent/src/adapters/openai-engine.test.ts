@@ -70,7 +70,8 @@ afterEach(async () => {
 async function chatServer(behaviour: Behaviour, about: Record<string, unknown> = {}): Promise<ChatServer> {
   let hungUp = 0
   const asked: Record<string, unknown>[] = []
-  const documents: Record<string, unknown> = { '/v1/models': { data: [{ id: 'small:latest' }] }, ...about }
+  const documents: Record<string, unknown> = about
+  documents['/v1/models'] ??= { data: [{ id: 'small:latest' }] }
   const server = createServer(async (request: IncomingMessage, response: ServerResponse) => {
     response.on('close', () => {
       if (!response.writableFinished) hungUp++
@@ -96,8 +97,12 @@ async function chatServer(behaviour: Behaviour, about: Record<string, unknown> =
   return { url, asked, hungUp: () => hungUp, close }
 }
 
-const engineOn = async (behaviour: Behaviour, options: Partial<Parameters<typeof openaiEngine>[0]> = {}) => {
-  const server = await chatServer(behaviour)
+const engineOn = async (
+  behaviour: Behaviour,
+  options: Partial<Parameters<typeof openaiEngine>[0]> = {},
+  about: Record<string, unknown> = {},
+) => {
+  const server = await chatServer(behaviour, about)
   open.push(server)
   const engine = await openaiEngine({ url: server.url, slots: 2, ...options })
   engines.push(engine)
@@ -172,6 +177,21 @@ describe('openaiEngine', () => {
     const { engine } = await engineOn((response) => void event(response, piece('half')), { idleTimeoutMs: 1_000 })
     expect((await failureOf(collect(engine, ask('x')))).code).toBe('ENGINE_FAILED')
   }, 10_000)
+
+  it('takes a server that answers for alive while all slots read long prompts, and no other', async () => {
+    const about: Record<string, unknown> = {}
+    const { engine } = await engineOn(() => new Promise(() => {}), { slots: 1 }, about)
+    const leave = new AbortController()
+    const reading = failureOf(collect(engine, ask('a long prompt'), leave.signal))
+    await expect.poll(() => engine.load().running).toBe(1)
+    await engine.canary(1_000)
+    about['/v1/models'] = undefined
+    expect((await failureOf(engine.canary(1_000))).message).toMatch(/it answers 404/)
+    await Promise.all(open.splice(0).map((server) => server.close()))
+    expect((await failureOf(engine.canary(1_000))).code).toBe('ENGINE_FAILED')
+    leave.abort()
+    await reading
+  })
 
   it('says that nobody is there', async () => {
     const { engine, server } = await engineOn(wellBehaved)

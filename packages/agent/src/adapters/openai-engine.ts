@@ -12,7 +12,7 @@ import {
   type SamplingParameter,
   type Usage,
 } from '../engine.ts'
-import { runCanary } from '../engine-canary.ts'
+import { canaryOf } from '../engine-canary.ts'
 import { cancelled, slotsOf } from '../engine-slots.ts'
 import { textGate } from '../engine-text.ts'
 import { asObject, errorOf, MAX_SAID, modelNames, parseJson, readChunks } from './openai-wire.ts'
@@ -93,7 +93,12 @@ export async function openaiEngine(options: OpenaiEngineOptions): Promise<Engine
     description,
     load: slots.load,
     generate,
-    canary: (timeoutMs) => runCanary(generate, timeoutMs),
+    canary: canaryOf({
+      slots: description.slots,
+      load: slots.load,
+      generate,
+      busy: (timeoutMs) => answers(server, timeoutMs),
+    }),
     close: async () => {
       slots.close()
       closing.abort()
@@ -216,8 +221,20 @@ async function askAbout(server: Server): Promise<About> {
   return { product: 'Ollama', version: typeof version === 'string' ? version.slice(0, 100) : '', contextTokens: 0 }
 }
 
-async function get(server: Server, url: string): Promise<{ status: number; body: string }> {
-  const signal = AbortSignal.timeout(ABOUT_TIMEOUT_MS)
+/** A server that reads a long prompt sends nothing of it; one that was stopped answers nobody. */
+async function answers(server: Server, timeoutMs: number): Promise<void> {
+  const { status } = await get(server, `${server.base}/models`, timeoutMs).catch((cause: unknown) => {
+    throw new EngineError('ENGINE_FAILED', `Cannot see the model server work: ${reasonOf(cause)}`, { cause })
+  })
+  if (status !== 200) throw new EngineError('ENGINE_FAILED', `Cannot see the model server work: it answers ${status}`)
+}
+
+async function get(
+  server: Server,
+  url: string,
+  timeoutMs = ABOUT_TIMEOUT_MS,
+): Promise<{ status: number; body: string }> {
+  const signal = AbortSignal.timeout(timeoutMs)
   const answer = await httpRequest(url, { headers: headersOf(server), dispatcher: server.dispatcher, signal })
   return { status: answer.statusCode, body: await readText(answer.body) }
 }

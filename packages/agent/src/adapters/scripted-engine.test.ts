@@ -44,6 +44,16 @@ describe('scriptedEngine', () => {
     expect(engine.load()).toEqual({ running: 0, queued: 0 })
   })
 
+  it('fails a canary beside a run that fills it and does nothing', async () => {
+    const engine = scriptedEngine({ script: { '*': { pieces: ['a', { fault: 'hang' }] } } })
+    const leave = new AbortController()
+    const stuck = failureOf(collect(engine, ask('x'), leave.signal))
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    expect((await failureOf(engine.canary(30))).message).toMatch(/nothing came, wanted something in 30 ms/)
+    leave.abort()
+    await stuck
+  })
+
   it('finishes as the script says', async () => {
     const engine = scriptedEngine({ script: { '*': { pieces: ['a'], finish: 'tool_calls' } } })
     expect((await collect(engine, ask('x'))).events.at(-1)).toMatchObject({ reason: 'tool_calls' })

@@ -11,7 +11,7 @@ import {
   type FinishReason,
   type Generation,
 } from '../engine.ts'
-import { runCanary } from '../engine-canary.ts'
+import { canaryOf, createWork } from '../engine-canary.ts'
 import { cancelled, slotsOf } from '../engine-slots.ts'
 import { textGate } from '../engine-text.ts'
 
@@ -58,6 +58,7 @@ export interface ScriptedEngineOptions {
  */
 export function scriptedEngine(options: ScriptedEngineOptions): Engine {
   const slots = slotsOf(Array.from({ length: options.slots ?? 1 }, (_, index) => index))
+  const work = createWork()
   const closing = new AbortController()
   const description: EngineDescription = {
     engine: 'scripted',
@@ -94,6 +95,7 @@ export function scriptedEngine(options: ScriptedEngineOptions): Engine {
       for await (const event of play(runOf(options.script, request), request, promptTokens, limit, stop)) {
         // Its reader asks for nothing after this one, so what stands behind the loop would never be reached.
         if (event.type === 'finish') outcome = 'finish'
+        work.done()
         yield event
       }
     } catch (error) {
@@ -112,7 +114,12 @@ export function scriptedEngine(options: ScriptedEngineOptions): Engine {
     description,
     load: slots.load,
     generate: (request, signal) => generate(request, signal, options.journal),
-    canary: (timeoutMs) => runCanary((request, signal) => generate(request, signal, undefined), timeoutMs),
+    canary: canaryOf({
+      slots: description.slots,
+      load: slots.load,
+      generate: (request, signal) => generate(request, signal, undefined),
+      busy: work.next,
+    }),
     close: async () => {
       slots.close()
       closing.abort()

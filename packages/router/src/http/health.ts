@@ -21,7 +21,7 @@ export interface HealthDeps {
 /**
  * - `/health`: the process answers. Says nothing of engines.
  * - `/readyz`: 200 when a question would be answered: the queue answered, the log runs, an agent is linked, and each linked
- *   agent's engine gave a token less than `canaryMs` ago (by default 55 s: one that stops shows within a minute); else 503 with what is missing.
+ *   agent's engine gave a token less than `canaryMs` ago (by default 24 s: one that stops shows within 30 s); else 503 with what is missing.
  * - `/metrics`: Prometheus text.
  */
 export function healthRoutes(deps: HealthDeps) {
