@@ -1,4 +1,4 @@
-import { createHash, createHmac, hkdfSync } from 'node:crypto'
+import { createCipheriv, createHash, createHmac, hkdfSync } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
@@ -121,6 +121,24 @@ function describeAead({ aeadSeal, aeadOpen }: Primitives): void {
           expect(aeadOpen(key, nonce, aad, sealed)).toEqual(text)
         },
       ),
+    )
+  })
+
+  it('writes the bytes that OpenSSL writes, for keys and texts at either end of what there is too', () => {
+    const sized = (length: number) =>
+      fc.oneof(
+        fc.uint8Array({ minLength: length, maxLength: length }),
+        fc.constantFrom(0, 0xff).map((byte) => new Uint8Array(length).fill(byte)),
+      )
+    const text = fc.nat(700).chain(sized)
+    fc.assert(
+      fc.property(sized(32), sized(12), fc.nat(70).chain(sized), text, (key, nonce, aad, plain) => {
+        const cipher = createCipheriv('chacha20-poly1305', key, nonce, { authTagLength: 16 })
+        cipher.setAAD(aad, { plaintextLength: plain.length })
+        const expected = Buffer.concat([cipher.update(plain), cipher.final(), cipher.getAuthTag()])
+        expect(toHex(aeadSeal(key, nonce, aad, plain))).toBe(expected.toString('hex'))
+      }),
+      { numRuns: 500 },
     )
   })
 

@@ -23,11 +23,9 @@ export interface TreeHead {
 }
 
 /** Hash of a leaf: SHA-256(00 ‖ data). The prefix keeps a leaf from passing for an inner node. */
-export function hashLeaf(data: Uint8Array): Hash {
-  const input = new Uint8Array(data.length + 1)
-  input.set(data, 1)
-  return sha256(input)
-}
+export const hashLeaf = (data: Uint8Array): Hash => sha256(LEAF_PREFIX, data)
+
+const LEAF_PREFIX = new Uint8Array(1)
 
 /** Used again for each node: hashing is synchronous and keeps nothing of its input. */
 const nodeInput = Uint8Array.of(1, ...EMPTY_ROOT, ...EMPTY_ROOT)

@@ -27,6 +27,8 @@ export type AnswerEvent =
   | { readonly type: 'progress'; readonly text: string }
   | { readonly type: 'open'; readonly attempt: number; readonly agent: Uint8Array }
   | { readonly type: 'text'; readonly text: string }
+  /** This attempt failed, and the sender lets another follow: what it said is void. `code` is why. */
+  | { readonly type: 'restart'; readonly attempt: number; readonly code: Code }
   /** Authenticated, and not logged yet: wait for `end` before the answer is called verified. */
   | { readonly type: 'close'; readonly finish: Finish; readonly usage: Usage | undefined }
   | { readonly type: 'end' }
@@ -60,6 +62,8 @@ export interface AnswerReader {
   /** Frame to ask for after a connection was lost. */
   readonly wantedFrame: number
   readonly ended: boolean
+  /** Authentic replies that exclude each other, as received; at most eight. */
+  readonly evidence: readonly Uint8Array[]
   read(): ReadAnswer
 }
 
@@ -70,8 +74,14 @@ interface Attempt {
   readonly keys: ReplyKeys
   readonly frames: FrameReader
   readonly payloads: Uint8Array[]
+  /** The packets themselves, as received. */
+  readonly bytes: Uint8Array[]
+  /** Digest of the model statement in OPEN, in hex. */
+  readonly statement: string | undefined
   close?: ReadReply & { readonly finish: Finish; readonly usage: Usage | undefined }
 }
+
+const MAX_EVIDENCE = 8
 
 export function createAnswerReader(request: SealedRequest, trust: TrustFile): AnswerReader {
   let agentKeys: KeyChain | undefined

@@ -22,6 +22,7 @@ const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.
 
 const oneShot = crypto.hash as typeof crypto.hash | undefined
 const HASH_BYTES = 32
+const BLOCK_BYTES = 64
 
 /** As text of one character a byte: making a `Buffer` for 32 bytes costs more than hashing 100. */
 const digestText =
@@ -36,33 +37,33 @@ function digest(data: Uint8Array): Bytes {
   return out
 }
 
-/** Up to here, copying the parts together is cheaper than a stream object. */
-const JOIN_MAX_BYTES = 8 * 1024
+// Nothing here yields, so one pair of buffers serves all calls; what was in them is wiped before the call returns.
+/** Up to its size, copying the parts together is cheaper than a stream object. */
+const inner = new Uint8Array(8 * 1024)
+const outer = Buffer.alloc(BLOCK_BYTES + HASH_BYTES)
 
 export function sha256(...parts: readonly Uint8Array[]): Bytes {
   if (parts.length === 1) return digest(parts[0]!)
   let length = 0
   for (const part of parts) length += part.length
-  if (length <= JOIN_MAX_BYTES) return digest(joined(new Uint8Array(length), 0, parts))
+  if (length <= inner.length) {
+    join(inner, 0, parts)
+    const hash = digest(inner.subarray(0, length))
+    inner.fill(0, 0, length)
+    return hash
+  }
   const state = crypto.createHash('sha256')
   for (const part of parts) state.update(part)
   return plain(state.digest())
 }
 
-function joined(out: Bytes, from: number, parts: readonly Uint8Array[]): Bytes {
+function join(out: Bytes, from: number, parts: readonly Uint8Array[]): void {
   let at = from
   for (const part of parts) {
     out.set(part, at)
     at += part.length
   }
-  return out
 }
-
-const BLOCK_BYTES = 64
-
-// Nothing here yields, so one pair of buffers serves all calls; what was in them is wiped before the call returns.
-const inner = new Uint8Array(2048)
-const outer = Buffer.alloc(BLOCK_BYTES + HASH_BYTES)
 
 /** Two one-shot hashes: about 1.2 µs where `createHmac` takes 10. */
 export function hmacSha256(key: Uint8Array, ...parts: readonly Uint8Array[]): Bytes {
@@ -76,7 +77,7 @@ export function hmacSha256(key: Uint8Array, ...parts: readonly Uint8Array[]): By
   }
   block.fill(0x36, short.length, BLOCK_BYTES)
   outer.fill(0x5c, short.length, BLOCK_BYTES)
-  joined(block, BLOCK_BYTES, parts)
+  join(block, BLOCK_BYTES, parts)
   outer.write(digestText(block.subarray(0, length)), BLOCK_BYTES, 'latin1')
   const mac = digest(outer)
   block.fill(0, 0, length)
@@ -91,11 +92,12 @@ export const hkdfExpand = (prk: Uint8Array, info: Uint8Array, length: number): B
 
 export const randomBytes = (length: number): Bytes => crypto.getRandomValues(new Uint8Array(length))
 
-// AEAD. Since Node 22 setting a cipher up costs more than sealing a small text in JavaScript; Bun and Deno may lack it.
+// AEAD. Setting a cipher up costs more than sealing a small text in JavaScript, and far more since Node 22; Bun and Deno
+// may lack it.
 
 function firstNativeSize(): number {
   if ('bun' in process.versions || 'deno' in process.versions) return Number.POSITIVE_INFINITY
-  return Number.parseInt(process.versions.node, 10) < 22 ? 0 : 4096
+  return Number.parseInt(process.versions.node, 10) < 22 ? 512 : 4096
 }
 const NATIVE_FROM_BYTES = firstNativeSize()
 const CIPHER = 'chacha20-poly1305'
