@@ -5,7 +5,7 @@
  *
  * - SIGTERM, or the message `drain`: finishes what runs, then leaves with code 0. A second SIGTERM leaves at once.
  * - The parent is gone: leaves at once; what ran is interrupted, and the next process says so.
- * - SIGINT is left to the parent, which a terminal sends it to as well.
+ * - SIGINT and SIGHUP are left to the parent, which a terminal sends them to as well.
  * - Exit code 2: the configuration is wrong; 1: anything else. The reason is one line on standard error.
  *
  * @module
@@ -123,5 +123,5 @@ function fail(error: unknown): never {
   process.exit(error instanceof ConfigError ? 2 : 1)
 }
 
-process.on('SIGINT', () => {})
+for (const signal of ['SIGINT', 'SIGHUP']) process.on(signal, () => {})
 main().catch(fail)

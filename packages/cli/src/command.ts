@@ -27,6 +27,8 @@ export interface Command {
   readonly settings: readonly SettingName[]
   readonly flags?: Readonly<Record<string, Flag>>
   readonly examples: readonly (readonly [line: string, about: string])[]
+  /** It is a server: that nobody reads its output any more does not end it. */
+  readonly serves?: boolean
   /** Resolves to the exit code. */
   run(call: Call): Promise<number>
 }
@@ -38,7 +40,7 @@ export interface Call {
   readonly json: boolean
   readonly terminal: Terminal
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Aborted by the first SIGINT or SIGTERM. */
+  /** Aborted by the first SIGINT, SIGTERM or SIGHUP, and when nobody reads what it prints, unless it serves. */
   readonly signal: AbortSignal
 }
 

@@ -11,6 +11,7 @@ async function runKept(argv: readonly string[], env: Record<string, string> = {}
     terminal,
     env: { HOME: '/nonexistent', ...env },
     signal: new AbortController().signal,
+    unread: new AbortController().signal,
   })
   return { code, out, err }
 }

@@ -14,7 +14,10 @@ import { VERBS, type VerbName } from './verbs.ts'
 export interface World {
   readonly terminal: Terminal
   readonly env: Readonly<Record<string, string | undefined>>
+  /** The program is to end. */
   readonly signal: AbortSignal
+  /** Nobody reads standard output any more. */
+  readonly unread: AbortSignal
 }
 
 /** @returns the exit code. Never rejects. */
@@ -32,7 +35,7 @@ export async function run(argv: readonly string[], world: World): Promise<number
       throw new UsageError([`Unknown command ${JSON.stringify(name)}, wanted one of: ${Object.keys(VERBS).join(', ')}`])
     return await runVerb(await VERBS[name].load(), rest, world)
   } catch (error) {
-    if (world.signal.aborted && !(error instanceof UsageError)) {
+    if ((world.signal.aborted || world.unread.aborted) && !(error instanceof UsageError)) {
       if (!isJson) terminal.err('\nweave: stopped\n')
       return EXIT_CODES.interrupted.code
     }
@@ -48,7 +51,9 @@ async function runVerb(command: Command, argv: readonly string[], world: World):
     return EXIT_CODES.ok.code
   }
   const config = readConfig(world.env, flags)
-  return command.run({ ...world, config, flags, args, json: flags['json'] === true })
+  const { terminal, env, unread } = world
+  const signal = command.serves === true ? world.signal : AbortSignal.any([world.signal, unread])
+  return command.run({ terminal, env, signal, config, flags, args, json: flags['json'] === true })
 }
 
 const isVerb = (name: string): name is VerbName => Object.hasOwn(VERBS, name)

@@ -270,8 +270,8 @@ async function listenOn(router: StartedRouter, { host, port }: Config): Promise<
 
 async function missingOf(url: string): Promise<readonly string[]> {
   const response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(5_000) }).catch(() => undefined)
-  if (response === undefined) return ['the router does not answer']
-  return ((await response.json()) as { readonly missing: readonly string[] }).missing
+  const body = (await response?.json().catch(() => undefined)) as { readonly missing: readonly string[] } | undefined
+  return body?.missing ?? ['the router does not answer']
 }
 
 async function becomesReady(

@@ -52,6 +52,7 @@ export const agent: Command = {
       'on the machine with the model',
     ],
   ],
+  serves: true,
   async run(call) {
     const [verb, ...rest] = call.args
     if (rest.length > 0 || (verb !== undefined && verb !== 'invite')) {

@@ -20,6 +20,7 @@ export const proxy: Command = {
     ['weave proxy', 'in front of the router of weave up'],
     ['weave proxy --router https://router.example --trust house --port 9000', 'in front of another one'],
   ],
+  serves: true,
   async run(call) {
     if (call.args.length > 0) throw new UsageError(['weave proxy takes flags only. See weave proxy --help.'])
     const state = stateFolder(call.config.state)

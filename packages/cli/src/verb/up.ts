@@ -46,6 +46,7 @@ export const up: Command = {
     ['weave up --nats nats://127.0.0.1:4222', 'queue and agents over a broker; models run where weave agent runs'],
     ['weave up --engine scripted --port 0 --proxy-port 0 --json', 'for tests: free ports, addresses as JSON'],
   ],
+  serves: true,
   async run(call) {
     if (call.args.length > 0) throw new UsageError(['weave up takes flags only. See weave up --help.'])
     const { config, env, terminal, signal } = call
