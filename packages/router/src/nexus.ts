@@ -89,7 +89,13 @@ export function createNexus(deps: NexusDeps): Nexus {
   const endings = createEndings(desk)
   const delivering = createDelivering(desk, { attempts, endings, tables })
   const frames = createFrames(desk)
-  const replies = createReplies(desk, { admission, keyring, delivering, opened: frames.open })
+  const replies = createReplies(desk, {
+    admission,
+    keyring,
+    delivering,
+    opened: frames.open,
+    framed: frames.settled,
+  })
   const cancels = createCancels(desk, { admission, endings, keyring, confirm: replies.complete })
   const wake = (agent: string) => void delivering.pump(agent)
   const submission = createSubmission(desk, { admission, attempts, keyring, tables, wake })

@@ -220,6 +220,17 @@ describe('fetching an answer', () => {
     await world.close()
   })
 
+  it('has every frame before its CLOSE, however fast they come', async () => {
+    const { world, agents, submit, sender } = await setup()
+    attachAgent(world, agents[0], 'burst')
+    const { id } = await submit()
+    const types = (await recordsOf(world, await sender.open(id))).map(({ type }) => type)
+    expect(types.filter((type) => type === 'frame')).toHaveLength(40)
+    // The last packet is the CLOSE.
+    expect(types.lastIndexOf('frame')).toBeLessThan(types.lastIndexOf('packet'))
+    await world.close()
+  })
+
   it('hears a heartbeat at once, and the agent’s words', async () => {
     const { world, agents, submit, sender } = await setup()
     const agent = attachAgent(world, agents[0], 'silent')

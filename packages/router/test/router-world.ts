@@ -310,7 +310,8 @@ export async function recordsOf(world: World, response: Response): Promise<Answe
   }
 }
 
-export type Behaviour = 'answer' | 'silent' | 'hang' | 'open-then-hang' | { readonly nack: Code }
+/** `burst`: forty frames and their CLOSE without a pause, as a slow router finds them. */
+export type Behaviour = 'answer' | 'burst' | 'silent' | 'hang' | 'open-then-hang' | { readonly nack: Code }
 
 export interface ScriptedAgent {
   behaviour: Behaviour
@@ -410,10 +411,9 @@ export function attachAgent(world: World, party: Party, behaviour: Behaviour = '
     await self.ask({ type: 'reply', packet: open.bytes })
     if (self.behaviour === 'open-then-hang') return
     const writer = createFrameWriter(open.id, keys.frame)
-    const payloads = ['The ', 'answer.'].map((text) => encode(AnswerContent, { parts: [{ text }] }))
-    for (const [i, payload] of payloads.entries()) {
-      self.say({ type: 'frame', request: packet.id, frame: writer.write(payload, i === payloads.length - 1) })
-    }
+    const texts = self.behaviour === 'burst' ? Array.from({ length: 40 }, () => 'a ') : ['The ', 'answer.']
+    const payloads = texts.map((text) => encode(AnswerContent, { parts: [{ text }] }))
+    const frames = payloads.map((payload, i) => writer.write(payload, i === payloads.length - 1))
     const end = {
       streamId: open.id,
       frames: writer.count,
@@ -429,6 +429,7 @@ export function attachAgent(world: World, party: Party, behaviour: Behaviour = '
       keys,
       identity.packet,
     )
+    for (const frame of frames) self.say({ type: 'frame', request: packet.id, frame })
     await self.ask({ type: 'reply', packet: close.bytes })
     await acked
     self.say({ type: 'finished', lease })

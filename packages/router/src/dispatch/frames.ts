@@ -24,6 +24,8 @@ export interface Frames {
   /** Never rejects; what does not fit is dropped and counted. */
   frame(agent: string, request: string, bytes: Uint8Array): Promise<void>
   checkpoint(agent: string, request: string, document: Uint8Array): Promise<void>
+  /** Resolves when the frames that came so far are with the answer. */
+  settled(request: string): Promise<void>
   heartbeat(request: string, text: string): void
   /** The newest heartbeat of a request. */
   beat(request: string): string | undefined
@@ -118,6 +120,7 @@ export function createFrames(desk: Desk): Frames {
         agent,
         request,
       ),
+    settled: (request) => desk.turns.inTurn(`frames ${request}`, async () => undefined),
     heartbeat: (request, text) => {
       if (beats.size > MAX_STREAMS) beats.clear()
       beats.set(request, text.replace(/[^\x20-\x7e]/g, '?').slice(0, MAX_BEAT_CHARS))

@@ -56,9 +56,11 @@ export interface ReplyDeps {
   readonly delivering: Delivering
   /** Frames of this stream may come now. */
   opened(request: string, stream: string, core: HeaderCore): void
+  /** Resolves when the frames that came so far are with the answer. */
+  framed(request: string): Promise<void>
 }
 
-export function createReplies(desk: Desk, { admission, keyring, delivering, opened }: ReplyDeps): Replies {
+export function createReplies(desk: Desk, { admission, keyring, delivering, opened, framed }: ReplyDeps): Replies {
   /** ACKs on their way to their receipts, by request. */
   const acks = new Map<string, Promise<unknown>>()
 
@@ -104,6 +106,8 @@ export function createReplies(desk: Desk, { admission, keyring, delivering, open
     const shown: AnswerRecord = { type: 'packet', key: reply.id, value: received }
     const isShown = record.state === 'released' && !isNack
     const before = isShown ? await introduction(attempt, parsed.core) : []
+    // Frames and their CLOSE may come in one burst: nobody would believe a CLOSE that overtook one.
+    if (reply.kind === 'STREAM_CLOSE') await framed(record.id)
     const [after] = await Promise.all([
       desk.change(record.id, (each) =>
         each.replies.some(({ id }) => id === reply.id)
