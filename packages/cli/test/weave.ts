@@ -21,7 +21,8 @@ export interface Ran {
 }
 
 /** Settings of the machine that must not reach a test. */
-const cleanEnv = () => Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('WEAVE_')))
+export const cleanEnv = () =>
+  Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('WEAVE_')))
 
 export function spawnWeave(args: readonly string[], env: Record<string, string> = {}): ChildProcess {
   return spawn(process.execPath, [...FLAGS, ...args], {

@@ -4,15 +4,15 @@
  * @module
  */
 import { spawn } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { copyFile, mkdir } from 'node:fs/promises'
 import { createServer } from 'node:http'
-import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type BuildOptions, build } from 'esbuild'
 import { chromium } from 'playwright-core'
+import * as programs from '../../../scripts/runtime/program.ts'
 import type { Data } from './data.ts'
 
 const HERE = import.meta.dirname
@@ -101,36 +101,18 @@ function execute(program: string, args: readonly string[], cwd: string): Promise
   })
 }
 
-const require = createRequire(join(ROOT, 'package.json'))
-
-/** The program inside the platform's own package, which npm and pnpm install without any script. */
-function programOf(packageName: string, ...file: readonly string[]): string | undefined {
-  const manifest = require.resolve(`${packageName}/package.json`)
-  const { optionalDependencies } = JSON.parse(readFileSync(manifest, 'utf8')) as { optionalDependencies: object }
-  for (const platform of Object.keys(optionalDependencies)) {
-    try {
-      const folder = dirname(createRequire(manifest).resolve(`${platform}/package.json`))
-      const program = join(folder, ...file)
-      if (existsSync(program)) return program
-    } catch {
-      // Of another platform.
-    }
-  }
-  return undefined
-}
-
 const NOT_INSTALLED = 'pnpm install brings it with the dependencies of this platform'
 
 function script(
   name: string,
   which: Exclude<Bundle, 'browser' | 'workerd'>,
-  program: string | undefined,
+  found: string | undefined,
   missing: string,
   args: readonly string[],
 ): Runtime {
   return {
     name,
-    program,
+    program: found,
     missing,
     async run(path, data) {
       const file = await bundle(which, data)
@@ -141,17 +123,13 @@ function script(
 
 /** Node of another major: where scripts/prepare.mjs put it. */
 function olderNode(major: 20 | 22): Runtime {
-  const named = process.env[`WEAVE_NODE${major}`]
-  const folder = join(ROOT, '.cache', 'runtime')
-  const kept = existsSync(folder) ? readdirSync(folder).filter((name) => name.startsWith(`node-${major}.`)) : []
-  const program = named ?? kept.map((name) => join(folder, name, 'node')).find(existsSync)
   const missing = `npm test fetches it, as does node scripts/prepare.mjs; or name one in WEAVE_NODE${major}`
-  return script(`Node ${major}`, 'node', program, missing, [])
+  return script(`Node ${major}`, 'node', programs.olderNode(major), missing, [])
 }
 
 const workerd: Runtime = {
   name: 'workerd',
-  program: programOf('workerd', 'bin', 'workerd'),
+  program: programs.workerd(),
   missing: NOT_INSTALLED,
   async run(path, data) {
     const folder = dirname(await bundle('workerd', data))
@@ -160,11 +138,9 @@ const workerd: Runtime = {
   },
 }
 
-const CHROMIUM = process.env['WEAVE_CHROMIUM'] ?? '/usr/bin/chromium'
-
 const browser: Runtime = {
   name: 'Chromium',
-  program: existsSync(CHROMIUM) ? CHROMIUM : undefined,
+  program: programs.chromium(),
   missing: 'install chromium, or name one in WEAVE_CHROMIUM',
   async run(executablePath, data) {
     const source = readFileSync(await bundle('browser', data))
@@ -196,7 +172,7 @@ export const RUNTIMES: readonly Runtime[] = [
   olderNode(20),
   olderNode(22),
   script('Node 24', 'node', process.execPath, 'run this with Node 24', []),
-  script('Deno', 'deno', programOf('deno', process.platform === 'win32' ? 'deno.exe' : 'deno'), NOT_INSTALLED, [
+  script('Deno', 'deno', programs.deno(), NOT_INSTALLED, [
     'run',
     '--no-config',
     '--no-remote',
@@ -204,9 +180,7 @@ export const RUNTIMES: readonly Runtime[] = [
     '--allow-env',
     '--allow-sys',
   ]),
-  script('Bun', 'bun', programOf('bun', 'bin', process.platform === 'win32' ? 'bun.exe' : 'bun'), NOT_INSTALLED, [
-    'run',
-  ]),
+  script('Bun', 'bun', programs.bun(), NOT_INSTALLED, ['run']),
   workerd,
   browser,
 ]
