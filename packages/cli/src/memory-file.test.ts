@@ -7,13 +7,24 @@ import { encodeMemory, newer, openMemory, parseMemory } from './memory-file.ts'
 
 const index = fc.bigInt({ min: 0n, max: (1n << 63n) - 1n })
 const instance = fc.stringMatching(/^[0-9a-f]{64}$/)
-const memory = fc.record({
+const note = fc.uint8Array({ minLength: 1, maxLength: 40 })
+const parts = {
   tableVersion: fc.option(index, { nil: undefined }),
-  checkpoint: fc.option(fc.record({ treeSize: index, rootHash: fc.uint8Array({ minLength: 32, maxLength: 32 }) }), {
-    nil: undefined,
-  }),
+  checkpoint: fc.option(
+    fc.record(
+      { treeSize: index, rootHash: fc.uint8Array({ minLength: 32, maxLength: 32 }), note },
+      { requiredKeys: ['treeSize', 'rootHash'] },
+    ),
+    { nil: undefined },
+  ),
   heads: fc.array(fc.tuple(instance, index)).map((heads) => new Map(heads)),
-})
+}
+const memory = fc
+  .record(
+    { ...parts, forks: fc.array(fc.record({ older: note, newer: note }), { maxLength: 8 }) },
+    { requiredKeys: ['heads'] },
+  )
+  .map(({ tableVersion, checkpoint, ...rest }) => ({ tableVersion, checkpoint, ...rest }))
 
 test('what is written is read again', () => {
   fc.assert(
@@ -49,6 +60,8 @@ test('the newer of two worlds never goes back', () => {
       for (const one of [a, b]) {
         expect(both.tableVersion ?? -1n).toBeGreaterThanOrEqual(one.tableVersion ?? -1n)
         expect(both.checkpoint?.treeSize ?? -1n).toBeGreaterThanOrEqual(one.checkpoint?.treeSize ?? -1n)
+        if ((a.forks?.length ?? 0) + (b.forks?.length ?? 0) <= 8)
+          expect(both.forks ?? []).toEqual(expect.arrayContaining([...(one.forks ?? [])]))
         for (const [id, at] of one.heads) expect(both.heads?.get(id) ?? -1n).toBeGreaterThanOrEqual(at)
       }
     }),

@@ -32,7 +32,17 @@ import { cancelCore, deriveReplyKeys, openRequest, replyCore, sealOpen, signBodi
 import { packetPartition } from '@mystranet/sdk/proof/leaf'
 import { type RoutingTable, signRoutingTable } from '@mystranet/sdk/proof/routing-table'
 import { packetLog } from '../src/packet-log.ts'
-import { attachAgent, network, openWorld, type Party, partyOf, ruleFor, trust, worldState } from './router-world.ts'
+import {
+  attachAgent,
+  network,
+  openWorld,
+  type Party,
+  partyOf,
+  ruleFor,
+  trust,
+  type World,
+  worldState,
+} from './router-world.ts'
 
 interface Told {
   readonly records: readonly AnswerRecord[]
@@ -50,6 +60,11 @@ export interface Wire {
   answerUntil: number
   /** So many receipts are lost on their way, after the router took the packet in. */
   loseReceipts: number
+  /** Stands in for the log's tiles, or for all of the log: another router's, or nobody. */
+  tiles: ((path: string) => Promise<Response>) | undefined
+  log: World['app'] | undefined
+  /** Paths of the tiles that were asked for. */
+  readonly tilePaths: string[]
   /** Answers every submission with this code. */
   refuse: string | undefined
   /** Submissions, and first frames of the fetches. */
@@ -75,7 +90,8 @@ export async function clientWorld(count: number) {
   const user = await partyOf(100, world.clock.nowMs)
   for (const party of [user, ...agents]) await world.enrol(party)
   await world.publish([ruleFor('misty.weave', agents)])
-  const [agent] = agents.map((party) => attachAgent(world, party))
+  const attached = agents.map((party) => attachAgent(world, party))
+  const [agent] = attached
   if (agent === undefined) throw new Error('no agent')
 
   let request: ParsedPacket | undefined
@@ -85,6 +101,9 @@ export async function clientWorld(count: number) {
     answer: undefined,
     answerUntil: Number.POSITIVE_INFINITY,
     loseReceipts: 0,
+    tiles: undefined,
+    log: undefined,
+    tilePaths: [],
     refuse: undefined,
     posts: 0,
     fetches: [],
@@ -152,19 +171,25 @@ export async function clientWorld(count: number) {
     if (path === '/v1/packets') return submitted(path, init)
     if (path.endsWith('/answer')) return answered(path, init)
     const lie = served.get(path)
-    return lie ? new Response(lie.slice()) : world.app.request(path, { ...init, signal: null })
+    if (lie) return new Response(lie.slice())
+    if (path.startsWith('/log/tile/')) {
+      wire.tilePaths.push(path)
+      if (wire.tiles) return wire.tiles(path)
+    }
+    const app = path.startsWith('/log/') ? (wire.log ?? world.app) : world.app
+    return app.request(path, { ...init, signal: null })
   }
 
   const memory: Memory = {}
-  const client = createClient({
+  const options = {
     router: 'http://router.test',
     identity: user.identity,
     trust,
-    memory,
     fetch,
     now: () => world.clock.nowMs,
     random: () => 0,
-  })
+  }
+  const client = createClient({ ...options, memory })
   const question = { to: 'misty.weave', messages: [{ role: 'user' as const, content: 'Why?' }] }
   // As `weave up` does, only faster.
   const ticking = setInterval(() => void world.nexus.tick(), 10)
@@ -173,12 +198,15 @@ export async function clientWorld(count: number) {
     world,
     agents,
     agent,
+    attached,
     user,
     client,
     wire,
     memory,
     question,
     logSize: () => world.state.disk.entries.length,
+    /** Another client of the same user on the same wire, with a memory of its own. */
+    clientWith: (other: Memory) => createClient({ ...options, memory: other }),
     /** Asks and reads to the end. */
     async ask() {
       const answer = client.ask(question)

@@ -7,6 +7,7 @@ export {
   type Answer,
   type Client,
   type ClientOptions,
+  type ClientSession,
   collect,
   createClient,
 } from './client.ts'
@@ -18,4 +19,5 @@ export { parseTrustFile, type TrustFile } from './proof/trust-file.ts'
 export { examine, type Verdict, type VerifiedAnswer, verify } from './proof/verify.ts'
 export type { Message, Question, Sampling } from './question.ts'
 export type { AnswerEvent } from './stream/answer.ts'
-export type { Memory } from './transport/directory.ts'
+export type { LogStanding } from './transport/log-view.ts'
+export type { Fork, Memory } from './transport/memory.ts'

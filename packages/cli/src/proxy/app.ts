@@ -60,7 +60,7 @@ export function proxyApp(options: ProxyOptions): Hono {
     answer.packetId.catch(() => {})
     answer.saved.then(options.onAnswered, () => {})
     const told = { model, createdMs: now(), includeUsage, pingMs }
-    return stream ? streamedAnswer(answer, trust, told, leave) : wholeAnswer(answer, trust, told)
+    return stream ? streamedAnswer(answer, told, leave) : wholeAnswer(answer, told)
   })
 
   const listed = async () => {

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { type Answer, type AnswerEvent, examine, type TrustFile, type Verdict } from '@mystranet/sdk'
+import type { Answer, AnswerEvent, Verdict } from '@mystranet/sdk'
 import { toHex } from '@mystranet/sdk/bytes'
 import { PacketError } from '@mystranet/sdk/errors'
 import { type ProxyError, proxyErrorOf } from './error.ts'
@@ -34,13 +34,12 @@ interface Finished {
 }
 
 /**
- * The verdict on a saved answer, if it may be handed on: VERIFIED, or VERIFIED but for `completeness` where the answer
+ * A verdict on an answer, if it may be handed on: VERIFIED, or VERIFIED but for `completeness` where the answer
  * stopped at the length that the client asked for, which its `finish_reason` says.
  *
  * @throws {PacketError} `VERDICT_FAILED`, `VERDICT_PARTIAL`
  */
-export async function finished(saved: Uint8Array, trust: TrustFile): Promise<Finished> {
-  const verdict = await examine(saved, trust)
+export function finished(verdict: Verdict): Finished {
   const { answer, checks } = verdict
   const bad = checks.filter(({ result, required }) => result === 'fail' || (result === 'skipped' && required))
   const isCutAtLength = answer?.finish === 'LENGTH' && bad.every(({ name }) => name === 'completeness')
@@ -63,9 +62,9 @@ export async function finished(saved: Uint8Array, trust: TrustFile): Promise<Fin
 }
 
 /** Reads to the end, verifies, and only then answers. @throws {PacketError} why there is no answer. */
-export async function wholeAnswer(answer: Answer, trust: TrustFile, told: Told): Promise<Response> {
+export async function wholeAnswer(answer: Answer, told: Told): Promise<Response> {
   for await (const _ of answer.events());
-  const { verdict, text, reason, usage } = await finished(await answer.saved, trust)
+  const { verdict, text, reason, usage } = await finished(await answer.examined())
   const id = toHex(await answer.packetId)
   const body = {
     id: `chatcmpl-${id}`,
@@ -96,12 +95,7 @@ const HOLD_MS = 2_000
  * @param leave Called when the client hung up: stops the model.
  * @throws {PacketError} why there is no answer, as long as nothing of it was sent.
  */
-export async function streamedAnswer(
-  answer: Answer,
-  trust: TrustFile,
-  told: Told,
-  leave: () => void,
-): Promise<Response> {
+export async function streamedAnswer(answer: Answer, told: Told, leave: () => void): Promise<Response> {
   const id = toHex(await answer.packetId)
   const events = answer.events()[Symbol.asyncIterator]()
   let next = firstOpened(events)
@@ -128,7 +122,7 @@ export async function streamedAnswer(
           choices: [{ index: 0, delta: { content: settled.value.text }, logprobs: null, finish_reason: null }],
         })
       }
-      const { verdict, reason, usage } = await finished(await answer.saved, trust)
+      const { verdict, reason, usage } = await finished(await answer.examined())
       yield chunk({ choices: [{ index: 0, delta: {}, logprobs: null, finish_reason: reason }] })
       if (told.includeUsage) yield chunk({ choices: [], usage })
       yield `: weave packet=${id} verdict=${headerSafe(verdict.line)}\n\n`

@@ -1,4 +1,4 @@
-import type { Answer, AnswerEvent, Client } from '@mystranet/sdk'
+import { type Answer, type AnswerEvent, type Client, examine } from '@mystranet/sdk'
 import { PacketError } from '@mystranet/sdk/errors'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -25,9 +25,15 @@ function unverifiableClient(events: readonly (AnswerEvent | PacketError)[]): Cli
     async *[Symbol.asyncIterator]() {},
     verified: new Promise(() => {}),
     saved: Promise.resolve(new Uint8Array([8, 1])),
+    examined: async () => examine(await answer.saved, trust),
+    log: async () => ({ result: 'pass', reason: '' }),
+    evidence: [],
     cancel: async () => {},
   }
-  return { ask: () => answer, enrol: async () => {}, routes: () => Promise.reject(new TypeError('not asked here')) }
+  const notAsked = () => {
+    throw new TypeError('not asked here')
+  }
+  return { ask: () => answer, askAll: notAsked, session: notAsked, enrol: async () => {}, routes: notAsked }
 }
 
 const post = (client: Client, body: unknown, token = TOKEN) =>

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Answer, examine, type Message, parseSavedAnswer, type Verdict } from '@mystranet/sdk'
+import { type Answer, type Message, parseSavedAnswer, type Verdict } from '@mystranet/sdk'
 import { toHex } from '@mystranet/sdk/bytes'
 import { savedAnswerToJson } from '@mystranet/sdk/proof/saved-answer-json'
 import { type Call, type Command, numberFlag, textFlag, toJson } from '../command.ts'
@@ -88,7 +88,7 @@ export async function follow(
   const saved = await answer.saved
   const file = textFlag(flags, 'save')
   if (file !== undefined) await saveAnswer(file, saved)
-  const verdict = await examine(saved, session.trust)
+  const verdict = await answer.examined()
   if (json) {
     const packetId = toHex(await answer.packetId)
     terminal.out(toJson({ packetId, text: verdict.answer?.text, ...verdictDocument(verdict), savedTo: file }))

@@ -148,7 +148,7 @@ async function ask({ session }: AllInOne, question: string, { terminal, json, si
     if (!json) terminal.out(printable(text))
   }
   const saved = await answer.saved
-  const verdict = await examine(saved, session.trust)
+  const verdict = await answer.examined()
   const totalMs = Math.round(performance.now() - begunMs)
   await session.memory.save()
   if (!json) terminal.out('\n')

@@ -14,7 +14,7 @@ import type { PlainPacket } from './build.ts'
 import { finish, openingOf, type SealedRequest, sealUnsigned } from './seal.ts'
 
 /**
- * Seals 2 to 1,024 requests and signs once. They must have one sender key, epoch and creation time, and consecutive
+ * Seals 2 to 1,024 requests, each in its suite, and signs once. They must have one sender key, epoch and creation time, and consecutive
  * sequence numbers (`Sequence.take`).
  *
  * @throws RangeError when they do not.
@@ -29,8 +29,7 @@ export async function sealBatch(plains: readonly PlainPacket[], signer: Document
       throw new RangeError(`Cannot seal the batch: packet ${i} does not follow the one before`)
     }
   }
-  const kem = await kemFor(first.suite)
-  const sealed = plains.map((plain) => sealUnsigned(plain, kem))
+  const sealed = await Promise.all(plains.map(async (plain) => sealUnsigned(plain, await kemFor(plain.core.suite))))
   const leaves: Hash[] = sealed.map((each) => hashLeaf(pae(PAYLOAD_TYPES.packet, each.unsigned.header)))
   const statement = encode(BatchRoot, {
     network: first.network,

@@ -45,6 +45,8 @@ export interface SealedRequest extends SealedPacket {
   readonly replySecrets: ReadonlyMap<string, ReplySecret>
   /** Secrets for a session that this packet begins; empty in a packet of a session. Secret. */
   readonly sessionSecrets: ReadonlyMap<string, Bytes>
+  /** To whom, and to which of their keys, it is sealed. */
+  readonly candidates: readonly Candidate[]
 }
 
 /** Everything of a packet but its signature. */
@@ -114,7 +116,10 @@ export function sealUnsigned(
 
   const recipients = encode(Recipients, { recipients: candidates.map((each, i) => wrap(each, fixed?.ephemerals[i])) })
   const ciphertext = aeadSeal(contentKey, NONCE_ZERO, coreBytes, pad(plain.salt, plain.content))
-  return { unsigned: unsignedOf(core, coreBytes, recipients, ciphertext), secrets: { replySecrets, sessionSecrets } }
+  return {
+    unsigned: unsignedOf(core, coreBytes, recipients, ciphertext),
+    secrets: { replySecrets, sessionSecrets, candidates },
+  }
 }
 
 function unsignedOf(core: HeaderCore, coreBytes: Bytes, recipients?: Bytes, ciphertext?: Bytes): UnsignedPacket {

@@ -6,8 +6,19 @@
  */
 import { type Code, codeOfWire } from '@mystranet/schemas/codes'
 import { type Finish, isComplete } from '@mystranet/schemas/kinds'
-import { AnswerContent, KeyChain, Notice, Receipt, type Usage } from '@mystranet/schemas/messages'
+import {
+  AnswerContent,
+  Frame,
+  KeyChain,
+  KeyEvent,
+  Notice,
+  Receipt,
+  SignedDocument,
+  StreamCheckpoint,
+  type Usage,
+} from '@mystranet/schemas/messages'
 import { type Bytes, concat, equalBytes, fromUtf8, toHex } from '../bytes.ts'
+import { documentDigest } from '../envelope/hash.ts'
 import { checkHashes, verifyDocument, verifyOrigin } from '../envelope/origin.ts'
 import { type ParsedPacket, parsePacket, read } from '../envelope/parse.ts'
 import type { AnswerRecord } from '../envelope/record.ts'
@@ -82,15 +93,24 @@ interface Attempt {
 }
 
 const MAX_EVIDENCE = 8
+/** Chains, attempts and statements that are kept of one answer: there are at most eight attempts. */
+const MAX_KEPT = 16
 
 export function createAnswerReader(request: SealedRequest, trust: TrustFile): AnswerReader {
-  let agentKeys: KeyChain | undefined
-  let attemptReceipt: Receipt | undefined
-  let statementReceipt: Receipt | undefined
+  /** By instance, by attempt, by the statement's digest: several agents may try. */
+  const chains = new Map<string, KeyChain>()
+  const attempts = new Map<number, Receipt>()
+  const statements = new Map<string, Receipt>()
   let attempt: Attempt | undefined
+  /** Why the attempt before failed, while another may follow. */
+  let failure: PacketError | undefined
   let ended = false
+  const evidence: Uint8Array[] = []
+  /** Streams that failed, and their packets: all of it comes again with every connection. */
+  const past = new Set<string>()
   const receipts = new Map<string, Receipt>()
   const partition = packetPartition(request.core.sender, request.core.correlationId)
+  const mayRestart = request.core.retry?.afterOpen === true
 
   /** Signature, keys and place of a reply: §13's checks as far as they can be made while it streams. */
   async function authenticate(packet: ParsedPacket): Promise<void> {
@@ -107,14 +127,16 @@ export function createAnswerReader(request: SealedRequest, trust: TrustFile): An
     if (!request.core.recipients.some((each) => equalBytes(each, core.sender))) {
       throw refuse('NOT_A_CANDIDATE', 'its sender is no recipient of the request')
     }
-    if (agentKeys === undefined) throw refuse('KEY_UNKNOWN', "its sender's keys did not come")
     const proven = await proveAttempt(core.sender, core.attempt as number)
+    const agentKeys = chains.get(toHex(core.sender))
+    if (agentKeys === undefined) throw refuse('KEY_UNKNOWN', "its sender's keys did not come")
     const chain = await verifyChain(agentKeys, core.sender, trust)
     // It has no leaf at hand yet: the moment of its attempt stands in for it, and the verdict looks again.
     liveKey(chain, core.senderKey, { leafIndex: END_OF_LOG, quorumTimeMs: proven.quorumTimeMs })
   }
 
   async function proveAttempt(agent: Uint8Array, number: number): Promise<VerifiedReceipt> {
+    const attemptReceipt = attempts.get(number)
     if (attemptReceipt === undefined) throw refuse('ATTEMPT_UNPROVEN', 'its attempt was not proven')
     const proven = await verifyReceipt(attemptReceipt, trust)
     const commitment = request.core.tableDigest
@@ -129,25 +151,35 @@ export function createAnswerReader(request: SealedRequest, trust: TrustFile): An
   async function takePacket(bytes: Uint8Array): Promise<AnswerEvent[]> {
     const packet = parsePacket(bytes)
     await authenticate(packet)
+    if (past.has(toHex(packet.id))) return []
     if (packet.kind === 'NACK') throw refusalOf(packet.core.code, 'The agent refused the packet')
-    if (packet.kind === 'STREAM_OPEN') return takeOpen(packet)
-    if (packet.kind === 'STREAM_CLOSE') return takeClose(packet)
+    if (packet.kind === 'STREAM_OPEN') return takeOpen(packet, bytes)
+    if (packet.kind === 'STREAM_CLOSE') return takeClose(packet, bytes)
     return [{ type: 'progress', text: 'accepted' }]
   }
 
-  function takeOpen(packet: ParsedPacket): AnswerEvent[] {
+  /** One that no honest agent signs, or no honest router lets through, beside one that it excludes. */
+  function excluded(bytes: Uint8Array, why: string): PacketError {
+    for (const each of [...(attempt?.bytes ?? []), bytes]) {
+      const isKept = evidence.some((other) => equalBytes(other, each))
+      if (!isKept && evidence.length < MAX_EVIDENCE) evidence.push(each.slice())
+    }
+    return refuse('STREAM_INVALID', why)
+  }
+
+  function takeOpen(packet: ParsedPacket, bytes: Uint8Array): AnswerEvent[] {
     const number = packet.core.attempt as number
     // Sent again after a reconnect.
     if (attempt && equalBytes(attempt.open.packet.id, packet.id)) return []
-    if (attempt && number <= attempt.number) throw refuse('STREAM_INVALID', 'a second stream of one attempt')
+    if (attempt && number <= attempt.number) throw excluded(bytes, 'a second stream of one attempt')
     // Its reader has the first one's text by now: two outputs are never spliced, unless the sender said so.
-    if (attempt && !request.core.retry?.afterOpen) {
-      throw refuse('STREAM_INVALID', 'a second stream of a request that allows one')
-    }
+    if (attempt && !mayRestart) throw excluded(bytes, 'a second stream of a request that allows one')
+    if (attempt && !failure) throw excluded(bytes, 'a second stream of a request whose first did not fail')
     const secret = request.replySecrets.get(toHex(packet.core.sender))
     if (secret === undefined) throw refuse('NOT_A_CANDIDATE', 'its sender is no recipient of the request')
     const keys = deriveReplyKeys(secret, packet.core.responseNonce as Uint8Array)
-    const { opening } = openStreamOpen(packet, keys)
+    const { content, opening } = openStreamOpen(packet, keys)
+    failure = undefined
     attempt = {
       number,
       agent: packet.core.sender,
@@ -155,11 +187,23 @@ export function createAnswerReader(request: SealedRequest, trust: TrustFile): An
       keys,
       frames: createFrameReader(packet.id, keys.frame),
       payloads: [],
+      bytes: [bytes],
+      statement: digestOfStatement(content.modelStatement),
     }
     return [{ type: 'open', attempt: number, agent: packet.core.sender }]
   }
 
+  /** The end of an attempt without an answer: of the whole, unless its sender lets another follow. */
+  function fail(packet: ParsedPacket, error: PacketError): AnswerEvent[] {
+    if (!mayRestart || error.code === 'CANCELLED') throw error
+    failure = error
+    past.add(toHex(packet.id))
+    if (attempt) past.add(toHex(attempt.open.packet.id))
+    return [{ type: 'restart', attempt: packet.core.attempt as number, code: error.code }]
+  }
+
   function takeFrame(bytes: Uint8Array): AnswerEvent[] {
+    if (past.size > 0 && past.has(toHex(read(Frame, bytes, 'FRAME_MALFORMED').streamId))) return []
     if (attempt === undefined) throw refuse('STREAM_INVALID', 'a frame came before its stream')
     const payload = attempt.frames.read(bytes)
     const { parts } = read(AnswerContent, payload, 'CONTENT_INVALID')
@@ -168,10 +212,14 @@ export function createAnswerReader(request: SealedRequest, trust: TrustFile): An
     return text === '' ? [] : [{ type: 'text', text }]
   }
 
-  function takeClose(packet: ParsedPacket): AnswerEvent[] {
-    if (packet.ciphertext === undefined) throw refusalOf(68, 'The agent lost the answer on its way')
+  function takeClose(packet: ParsedPacket, bytes: Uint8Array): AnswerEvent[] {
     if (attempt?.close && equalBytes(attempt.close.packet.id, packet.id)) return []
-    if (attempt?.close) throw refuse('STREAM_INVALID', 'a second end of one attempt')
+    if (attempt?.close) throw excluded(bytes, 'a second end of one attempt')
+    if (failure && attempt?.number === packet.core.attempt) throw excluded(bytes, 'a second end of one attempt')
+    if (packet.ciphertext === undefined) {
+      attempt?.bytes.push(bytes)
+      return fail(packet, refusalOf(68, 'The agent lost the answer on its way'))
+    }
     const stream = attempt?.number === packet.core.attempt ? attempt : undefined
     if (stream === undefined) throw refuse('STREAM_INVALID', 'its stream did not open')
     const { core } = packet
@@ -190,14 +238,17 @@ export function createAnswerReader(request: SealedRequest, trust: TrustFile): An
       answer: concat(...stream.payloads),
       answerSalt: stream.keys.answerSalt,
     })
-    stream.close = { packet, opening, receipt: receipts.get(toHex(packet.id)), finish, usage: content.usage }
+    stream.bytes.push(bytes)
     if (!isComplete(finish) && finish !== 'LENGTH') {
-      throw refusalOf(content.error ?? (finish === 'CANCELLED' ? 67 : 66), `The answer was cut: ${finish}`)
+      const error = refusalOf(content.error ?? (finish === 'CANCELLED' ? 67 : 66), `The answer was cut: ${finish}`)
+      return fail(packet, error)
     }
+    stream.close = { packet, opening, receipt: receipts.get(toHex(packet.id)), finish, usage: content.usage }
     return [{ type: 'close', finish, usage: content.usage }]
   }
 
   async function takeCheckpoint(bytes: Uint8Array): Promise<void> {
+    if (past.size > 0 && past.has(toHex(streamOf(bytes)))) return
     if (attempt === undefined) throw refuse('STREAM_INVALID', 'a stream checkpoint came before its stream')
     const { packet } = attempt.open
     const { frames } = attempt
@@ -226,13 +277,31 @@ export function createAnswerReader(request: SealedRequest, trust: TrustFile): An
     receipts.set(id, receipt)
   }
 
+  /** What nobody asked for must not fill the memory of whoever reads. */
+  function keep<K, V>(kept: Map<K, V>, key: K, value: V): void {
+    kept.delete(key)
+    kept.set(key, value)
+    const [oldest] = kept.keys()
+    if (kept.size > MAX_KEPT) kept.delete(oldest as K)
+  }
+
+  function keepKeys(chain: KeyChain): void {
+    const first = chain.events[0]
+    const instance = first && read(KeyEvent, first.event.body, 'KEY_EVENT_INVALID').instance
+    if (instance) keep(chains, toHex(instance), chain)
+  }
+
+  const keepAttempt = (receipt: Receipt) => keep(attempts, openReceipt(receipt).leaf.attempt, receipt)
+  const keepStatement = (receipt: Receipt) => keep(statements, toHex(openReceipt(receipt).leaf.subject), receipt)
+
   return {
     get wantedFrame() {
-      return attempt?.frames.count ?? 0
+      return failure ? 0 : (attempt?.frames.count ?? 0)
     },
     get ended() {
       return ended
     },
+    evidence,
     async take({ type, value }) {
       switch (type) {
         case 'packet':
@@ -250,16 +319,17 @@ export function createAnswerReader(request: SealedRequest, trust: TrustFile): An
         case 'notice':
           return takeNotice(value)
         case 'agent-keys':
-          agentKeys = read(KeyChain, value, 'KEY_EVENT_INVALID')
+          keepKeys(read(KeyChain, value, 'KEY_EVENT_INVALID'))
           return []
         case 'attempt-receipt':
-          attemptReceipt = read(Receipt, value, 'PROOF_INVALID')
+          keepAttempt(read(Receipt, value, 'PROOF_INVALID'))
           return []
         case 'statement-receipt':
-          statementReceipt = read(Receipt, value, 'PROOF_INVALID')
+          keepStatement(read(Receipt, value, 'PROOF_INVALID'))
           return []
         case 'end':
           // Refusals and notices were thrown: what ends here without a CLOSE was cut.
+          if (failure) throw failure
           if (attempt?.close === undefined) throw refuse('STREAM_TRUNCATED', 'the answer ended without its CLOSE')
           ended = true
           return [{ type: 'end' }]
@@ -277,13 +347,27 @@ export function createAnswerReader(request: SealedRequest, trust: TrustFile): An
         answer: concat(...(attempt?.payloads ?? [])),
         answerSalt: attempt?.keys.answerSalt,
         finish: attempt?.close?.finish,
-        attemptReceipt,
-        statementReceipt,
-        agentKeys,
+        attemptReceipt: attempt && attempts.get(attempt.number),
+        // Without a match the newest: the verdict says what is wrong with it.
+        statementReceipt: statements.get(attempt?.statement ?? '') ?? [...statements.values()].at(-1),
+        agentKeys: attempt && chains.get(toHex(attempt.agent)),
       }
     },
   }
 }
+
+/** Undefined for what is no statement: its check says so. */
+function digestOfStatement(document: Uint8Array): string | undefined {
+  try {
+    return toHex(documentDigest('model-statement', read(SignedDocument, document).body))
+  } catch {
+    return undefined
+  }
+}
+
+/** Of which stream a checkpoint says that it is. */
+const streamOf = (document: Uint8Array): Uint8Array =>
+  read(StreamCheckpoint, read(SignedDocument, document).body).streamId
 
 /** What a refusal by its number on the wire means to the one who asked. */
 function refusalOf(wire: number | undefined, what: string): PacketError {

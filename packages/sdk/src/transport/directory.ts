@@ -14,19 +14,8 @@ import { verifyCheckpoint } from '../proof/checkpoint.ts'
 import { rememberCheckpoints } from '../proof/receipt.ts'
 import { chooseRule, type VerifiedTable, verifyRoutingTable } from '../proof/routing-table.ts'
 import type { TrustFile } from '../proof/trust-file.ts'
+import { keepFork, type Memory, newest } from './memory.ts'
 import type { Router } from './router.ts'
-
-/**
- * What a client has seen, so that nobody can show it an older world. Kept by the caller for as long as it can: what is
- * forgotten can be rolled back.
- */
-export interface Memory {
-  tableVersion?: bigint | undefined
-  /** Size and root of the newest checkpoint. */
-  checkpoint?: { readonly treeSize: bigint; readonly rootHash: Uint8Array } | undefined
-  /** Hex of an instance id → index of its chain head. */
-  heads?: Map<string, bigint> | undefined
-}
 
 /** The table in force with its candidates, all verified. */
 export interface Directory {
@@ -44,7 +33,8 @@ export interface Directory {
 /**
  * Fetches and verifies. Costs some five signatures for the table and three for each candidate's event.
  *
- * @param memory Read, and moved forward when everything held.
+ * @param memory Read, and given the evidence of a fork: see {@link rememberDirectory}. The checkpoint is held to its size here, and to its root at the same
+ *   size; that a larger one continues it is proven by `LogView.hold`.
  * @throws {PacketError} `CHECKPOINT_ROLLED_BACK`, `TABLE_ROLLED_BACK`, `TABLE_STALE`, `TABLE_INVALID`, `KEY_EVENT_INVALID`,
  *   and the others of `verifyRoutingTable` and `verifyChain`.
  */
@@ -54,18 +44,19 @@ export async function fetchDirectory(
   memory: Memory,
   nowMs: number,
 ): Promise<Directory> {
+  // Before the first byte goes out: others may see newer ones meanwhile.
+  const { checkpoint: seen, tableVersion } = memory
   const [routes, note] = await Promise.all([router.routes(), router.checkpoint()])
-  const checkpoint = await verifyCheckpoint(note, trust)
-  const { treeSize, rootHash } = checkpoint
-  const seen = memory.checkpoint
+  const { treeSize, rootHash } = await verifyCheckpoint(note, trust)
   if (seen && treeSize < seen.treeSize) {
     throw rolledBack(`the log shows size ${treeSize}, wanted ${seen.treeSize} or more`)
   }
   if (seen && treeSize === seen.treeSize && !equalBytes(rootHash, seen.rootHash)) {
+    if (seen.note) keepFork(memory, { older: seen.note, newer: note })
     throw rolledBack(`the log shows another root for size ${treeSize}: a fork`)
   }
   const checkpoints = rememberCheckpoints(trust)
-  const bounds = { minVersion: memory.tableVersion, nowMs }
+  const bounds = { minVersion: tableVersion, nowMs }
   const table = await verifyRoutingTable(routes.routingTable, routes.receipt, trust, bounds, checkpoints)
   const chains = new Map<string, VerifiedChain>()
   for (const candidate of routes.candidates) {
@@ -73,12 +64,15 @@ export async function fetchDirectory(
     checkHead(chain, memory)
     chains.set(toHex(chain.instance), chain)
   }
-  memory.checkpoint = { treeSize, rootHash }
-  memory.tableVersion = table.table.version
-  memory.heads ??= new Map()
-  for (const [id, chain] of chains) memory.heads.set(id, headIndex(chain))
   const { routingTable: document, receipt } = routes
   return { table, document, receipt, chains, checkpoint: note, fetchedMs: nowMs }
+}
+
+/** Remembers a directory whose log was held to what was seen before. */
+export function rememberDirectory({ table, chains }: Directory, memory: Memory): void {
+  memory.tableVersion = newest(memory.tableVersion, table.table.version)
+  memory.heads ??= new Map()
+  for (const [id, chain] of chains) memory.heads.set(id, newest(memory.heads.get(id), headIndex(chain)))
 }
 
 /** Whom to seal to, and how long the packet may live. */
@@ -87,32 +81,48 @@ export interface Resolved {
   readonly suite: 1 | 2
 }
 
+/** What a packet asks of its recipients' keys. */
+export interface KeyWish {
+  readonly nowMs: number
+  /** When the packet expires: its keys must live as long. */
+  readonly expiresMs: number
+  /** See `Question.postQuantum`. */
+  readonly postQuantum?: boolean | 'prefer' | undefined
+}
+
 /**
- * The candidates for a target, each with its newest live prekey; those without one are left out.
+ * The candidates for a target, each with its newest live prekey of one suite; those without one are left out.
  *
  * @throws {PacketError} `NO_ROUTE`, `NOT_PERMITTED`.
  */
 export function resolve(
   { table, chains }: Directory,
   query: Parameters<typeof chooseRule>[1],
-  nowMs: number,
-  lifetimeMs: number,
+  { nowMs, expiresMs, postQuantum = false }: KeyWish,
 ): Resolved {
   const { candidates } = chooseRule(table.table, query)
-  const found: Candidate[] = []
-  for (const instance of candidates.slice(0, 8)) {
+  const live = candidates.slice(0, MAX_RECIPIENTS).flatMap((instance) => {
     const chain = chains.get(toHex(instance))
-    const prekey = chain && livePrekeys(chain, nowMs + lifetimeMs, nowMs).find((each) => each.suite === 1)
-    if (prekey) found.push({ instance, ...prekey })
-  }
+    const prekeys = chain ? livePrekeys(chain, expiresMs, nowMs) : []
+    return prekeys.length > 0 ? [{ instance, prekeys }] : []
+  })
+  const withSuite = (suite: 1 | 2): Candidate[] =>
+    live.flatMap(({ instance, prekeys }) => {
+      const prekey = prekeys.find((each) => each.suite === suite)
+      return prekey ? [{ instance, ...prekey }] : []
+    })
+  const [classic, hybrid] = [withSuite(1), withSuite(2)]
+  const isHybrid =
+    postQuantum === true || classic.length === 0 || (postQuantum === 'prefer' && hybrid.length === live.length)
+  const found = isHybrid ? hybrid : classic
   if (found.length === 0) {
-    throw new PacketError(
-      'NO_ROUTE',
-      `Cannot seal the packet: none of ${candidates.length} candidates has a live prekey`,
-    )
+    const wanted = postQuantum === true ? 'a live prekey of suite 2' : 'a live prekey'
+    throw new PacketError('NO_ROUTE', `Cannot seal the packet: none of ${candidates.length} candidates has ${wanted}`)
   }
-  return { candidates: found, suite: 1 }
+  return { candidates: found, suite: isHybrid ? 2 : 1 }
 }
+
+const MAX_RECIPIENTS = 8
 
 function instanceOf({ events }: KeyChain): Uint8Array {
   const first = events[0]

@@ -19,9 +19,11 @@ import { type Bytes, toBase64, toHex } from '../bytes.ts'
 import { type DocumentSigner, signDocument } from '../envelope/origin.ts'
 import { read } from '../envelope/parse.ts'
 import { type AnswerRecord, createRecordParser } from '../envelope/record.ts'
-import { PacketError } from '../errors.ts'
+import { isPacketError, PacketError } from '../errors.ts'
+import { encodeTilePath, TILE_WIDTH, type TileId } from '../proof/tile.ts'
 import { bodyOf, createHttp, type HttpOptions } from './http.ts'
 
+const MAX_TILE_BYTES = TILE_WIDTH * 32
 const PACKET_TYPE = { 'content-type': 'application/x-protobuf' }
 
 export interface Router {
@@ -30,6 +32,8 @@ export interface Router {
   routes(): Promise<Routes>
   /** The signed note of `/log/checkpoint`. */
   checkpoint(): Promise<Uint8Array>
+  /** A tile of the log's hashes; the full one where the partial one that was asked for is gone. */
+  tile(id: TileId): Promise<Uint8Array>
   keys(instance: Uint8Array): Promise<KeyChain>
   enrol(events: readonly SignedKeyEvent[], invite?: string): Promise<readonly Receipt[]>
   /**
@@ -54,6 +58,8 @@ export function createRouter(options: HttpOptions): Router {
   const http = createHttp(options)
   const tooMuch = 'ROUTER_MISBEHAVED'
 
+  const tileOf = async (id: TileId) => bodyOf(await http.request(`/log/${encodeTilePath(id)}`), MAX_TILE_BYTES)
+
   return {
     async submit(packet, signal) {
       const response = await http.request('/v1/packets', { method: 'POST', body: packet, headers: PACKET_TYPE, signal })
@@ -65,6 +71,14 @@ export function createRouter(options: HttpOptions): Router {
     },
     async checkpoint() {
       return bodyOf(await http.request('/log/checkpoint'), MAX_NOTE_BYTES)
+    },
+    async tile(id) {
+      try {
+        return await tileOf(id)
+      } catch (error) {
+        if (id.width === TILE_WIDTH || !isPacketError(error) || error.code !== 'NOT_FOUND') throw error
+        return tileOf({ ...id, width: TILE_WIDTH })
+      }
     },
     async keys(instance) {
       const response = await http.request(`/v1/keys/${toHex(instance)}`)
