@@ -1,0 +1,124 @@
+// One vitest that stays open, so that a run costs the tests and not the start. It sees the instrumented sources.
+import { readFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { createVitest, type TestModule, type TestSpecification, type Vitest } from 'vitest/node'
+import { instrument } from './guards.ts'
+
+/** A test as vitest names it for itself, and for people. */
+export interface TestName {
+  readonly moduleId: string
+  readonly id: string
+  readonly name: string
+  readonly ms: number
+}
+
+export interface RecordedTest extends TestName {
+  readonly guards: readonly string[]
+  readonly passed: boolean
+}
+
+export interface Lane {
+  /** Runs whole files with every guard in place. */
+  record(files: readonly string[]): Promise<readonly RecordedTest[]>
+  /** Runs the tests without the guard. @returns Name of the first red test, or undefined. */
+  without(guard: string, tests: readonly TestName[]): Promise<string | undefined>
+  close(): Promise<void>
+}
+
+/** A run without a guard that needs longer hangs, and a hang is red: the gate would be too. */
+const HANG_MS = 90_000
+const RECORD_MS = 30 * 60_000
+
+export async function openLane(root: string, guarded: ReadonlySet<string>): Promise<Lane> {
+  let vitest = await start(root, guarded)
+
+  /** @returns undefined when it hung; what hung is killed. */
+  const run = async (
+    guard: string,
+    specs: readonly TestSpecification[],
+    hangMs: number,
+  ): Promise<readonly TestModule[] | undefined> => {
+    vitest.provide('removedGuard', guard)
+    const gaveUp = new AbortController()
+    const hang = setTimeout(hangMs, undefined, { signal: gaveUp.signal }).catch(() => undefined)
+    const result = await Promise.race([vitest.runTestSpecifications([...specs]), hang])
+    gaveUp.abort()
+    if (result !== undefined) return result.testModules
+    await vitest.close().catch(() => {})
+    vitest = await start(root, guarded)
+    return undefined
+  }
+
+  return {
+    async record(files) {
+      const project = vitest.getRootProject()
+      const specs = files.map((file) => project.createSpecification(file))
+      const modules = await run('', specs, RECORD_MS)
+      if (modules === undefined) throw new Error(`Cannot record the tests: they took more than ${RECORD_MS} ms`)
+      return modules.flatMap((module) =>
+        [...module.children.allTests()].map((test) => ({
+          moduleId: module.moduleId,
+          id: test.id,
+          name: `${relative(root, module.moduleId)} › ${test.fullName}`,
+          ms: test.diagnostic()?.duration ?? 0,
+          guards: test.meta().guards ?? [],
+          passed: test.ok(),
+        })),
+      )
+    },
+    async without(guard, tests) {
+      const project = vitest.getRootProject()
+      const specs = [...Map.groupBy(tests, (test) => test.moduleId)].map(([file, of]) =>
+        project.createSpecification(file, { testIds: of.map((test) => test.id) }),
+      )
+      const modules = await run(guard, specs, HANG_MS)
+      if (modules === undefined) return `${tests[0]?.name} (hung)`
+      for (const module of modules) {
+        for (const test of module.children.allTests()) {
+          if (test.result().state === 'failed') return `${relative(root, module.moduleId)} › ${test.fullName}`
+        }
+        if (module.state() === 'failed') return `${relative(root, module.moduleId)} (whole file)`
+      }
+      return undefined
+    },
+    close: () => vitest.close(),
+  }
+}
+
+function start(root: string, guarded: ReadonlySet<string>): Promise<Vitest> {
+  const conditions = ['@mystranet/source', 'node', 'import', 'module', 'default']
+  return createVitest(
+    'test',
+    {
+      root,
+      config: false,
+      watch: false,
+      include: ['packages/*/{src,test}/**/*.test.ts'],
+      setupFiles: [join(import.meta.dirname, 'record.ts')],
+      pool: 'forks',
+      maxWorkers: 1,
+      execArgv: ['--conditions=@mystranet/source'],
+      testTimeout: 20_000,
+      hookTimeout: 20_000,
+      reporters: [{}],
+      provide: { removedGuard: '' },
+    },
+    {
+      logLevel: 'error',
+      resolve: { conditions },
+      ssr: { resolve: { conditions, externalConditions: conditions } },
+      plugins: [
+        {
+          name: 'guards',
+          enforce: 'pre',
+          transform(_code: string, id: string) {
+            const file = relative(root, id.split('?')[0] ?? id)
+            if (!guarded.has(file)) return null
+            return { code: instrument(file, readFileSync(join(root, file), 'utf8')).code, map: null }
+          },
+        },
+      ],
+    },
+  )
+}
