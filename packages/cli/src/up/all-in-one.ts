@@ -9,23 +9,19 @@
  */
 import { createConsole } from '@mystranet/console'
 import { openRouter, type StartedRouter } from '@mystranet/router'
-import { encode, SignedKeyEvent } from '@mystranet/schemas/messages'
-import { newSeeds, openIdentity } from '@mystranet/sdk'
 import { PacketError } from '@mystranet/sdk/errors'
-import { enrolmentEvents } from '@mystranet/sdk/keys/enrolment'
-import { plainIdentityFile } from '@mystranet/sdk/keys/identity-file'
-import { writeIdentityFile } from '@mystranet/sdk/keys/identity-file/node'
 import { type Administered, adminApp } from '../admin/app.ts'
 import { listenAdmin } from '../admin/socket.ts'
 import type { Config } from '../config.ts'
 import { type RunningProxy, startProxy } from '../proxy/start.ts'
 import { type Running, removeRunning, writeRunning } from '../running.ts'
-import { readSeeds, type Session, sessionOf } from '../session.ts'
-import { makeStateFolder, readFileIfThere, type StateFolder, stateFolder } from '../state.ts'
+import { type Session, sessionOf } from '../session.ts'
+import { makeStateFolder, type StateFolder, stateFolder } from '../state.ts'
 import { type AgentBook, openAgentBook } from './agent-book.ts'
 import { type AgentProcess, startAgentProcess } from './agent-process.ts'
 import { agentEnv } from './engine-env.ts'
 import { type Keys, readKeys, readLocalTrust } from './keys.ts'
+import { localUser } from './local-user.ts'
 import { agentsInForce, keepTable } from './table.ts'
 
 export interface AllInOne {
@@ -173,24 +169,6 @@ async function openStores({ config, state, keys, trust, options, onInvited }: St
 async function mountPage(router: StartedRouter, trustFile: Uint8Array): Promise<void> {
   const page = await createConsole({ trustFile: () => trustFile })
   router.app.get('*', async (context, next) => (await page(context.req.raw)) ?? next())
-}
-
-/** The local user, made and enrolled at the first start. */
-async function localUser(router: StartedRouter, state: StateFolder, network: Uint8Array) {
-  const config = { state: state.root, identity: undefined, passphraseFile: undefined }
-  if ((await readFileIfThere(state.userIdentity)) === undefined) {
-    await writeIdentityFile(state.userIdentity, plainIdentityFile(newSeeds()))
-  }
-  const seeds = await readSeeds(config)
-  const identity = await openIdentity(seeds)
-  if ((await router.nexus.keyring.find(identity.instance)) === undefined) {
-    const events = await enrolmentEvents(identity, { network, nowMs: Date.now(), name: 'local user' })
-    await router.nexus.enrol(
-      events.map((event) => encode(SignedKeyEvent, event)),
-      async () => true,
-    )
-  }
-  return seeds
 }
 
 interface LinkPlace {

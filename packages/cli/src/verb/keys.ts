@@ -7,52 +7,59 @@
 import { dirname } from 'node:path'
 import { formatInstanceId, type Identity, newSeeds, openIdentity } from '@mystranet/sdk'
 import { equalBytes, fromHex, toHex } from '@mystranet/sdk/bytes'
-import { isPacketError, PacketError } from '@mystranet/sdk/errors'
-import { type VerifiedChain, verifyChain } from '@mystranet/sdk/keys/chain'
-import { delegationInForce } from '@mystranet/sdk/keys/enrolment'
+import { PacketError } from '@mystranet/sdk/errors'
+import type { VerifiedChain } from '@mystranet/sdk/keys/chain'
+import { delegationInForce, enrolmentEvents } from '@mystranet/sdk/keys/enrolment'
 import { KEY_EVENT_TYPES, keyEventDigest, type SignedKeyEvent, signRevocation } from '@mystranet/sdk/keys/event'
-import { isLockedIdentityFile, lockIdentityFile, plainIdentityFile } from '@mystranet/sdk/keys/identity-file'
-import { readIdentityFile, writeIdentityFile } from '@mystranet/sdk/keys/identity-file/node'
 import type { Seed } from '@mystranet/sdk/keys/name'
 import { createRouter } from '@mystranet/sdk/transport/router'
 import { type Call, type Command, textFlag, toJson } from '../command.ts'
-import type { Config } from '../config.ts'
 import { EXIT_CODES, UsageError } from '../exit.ts'
+import { makeNextKey, NEXT_KEY_FLAG, nextKeyPath } from '../next-key.ts'
 import { readRunning } from '../running.ts'
 import { slotKeys } from '../sender-slot.ts'
-import {
-  identityPath,
-  openPlace,
-  openSession,
-  type Place,
-  readIdentity,
-  readPassphrase,
-  readSeeds,
-} from '../session.ts'
+import { identityPath, openPlace, openSession, readIdentity, readSeeds } from '../session.ts'
 import { makeFolder, stateFolder } from '../state.ts'
 import { columns } from '../terminal.ts'
+import { chainOf, writeSeeds } from './keys-file.ts'
+import { rotateOperational } from './keys-operational.ts'
 
 export const keys: Command = {
   name: 'keys',
   summary: 'Make, show, rotate and revoke the keys of an identity.',
-  usage: ['new --identity FILE [--passphrase-file FILE] [--enrol [--invite TOKEN]]', 'show', 'rotate', 'revoke KEY'],
+  usage: [
+    'new --identity FILE [--passphrase-file FILE] [--next-key FILE] [--enrol [--invite TOKEN]]',
+    'show',
+    'rotate [--operational [--next-key FILE]]',
+    'revoke KEY',
+  ],
   settings: ['identity', 'passphraseFile', 'router', 'trust', 'state'],
   flags: {
     enrol: { type: 'boolean', about: 'With new: make the identity known to the router.' },
     invite: { type: 'string', placeholder: 'TOKEN', about: 'Invite of the router’s operator, for --enrol.' },
+    operational: {
+      type: 'boolean',
+      about: 'With rotate: the operational key, by the one that was announced to come next.',
+    },
+    'next-key': NEXT_KEY_FLAG,
     name: { type: 'string', about: 'With --enrol: a name that goes into the log; a claim, never identity.' },
   },
   examples: [
     ['weave keys new --identity me.age --passphrase-file p.txt', 'a new identity in a locked file'],
     ['weave keys show', 'instance id and keys, and what the log knows of them'],
     ['weave keys rotate', 'a new packet key; the old one stays valid for its day'],
+    [
+      'weave keys rotate --operational --next-key /media/usb/me.next',
+      'when the operational key may be known to others',
+    ],
     ['weave keys revoke 5f0c…', 'end a key, for good'],
   ],
   async run(call) {
     const [action, ...rest] = call.args
     if (action === 'new' && rest.length === 0) return make(call)
     if (action === 'show' && rest.length === 0) return show(call)
-    if (action === 'rotate' && rest.length === 0) return rotate(call)
+    if (action === 'rotate' && rest.length === 0)
+      return call.flags['operational'] === true ? rotateOperational(call) : rotate(call)
     if (action === 'revoke' && rest.length === 1) return revoke(call, rest[0] as string)
     throw new UsageError(['weave keys takes new, show, rotate or revoke KEY. See weave keys --help.'])
   },
@@ -65,35 +72,20 @@ async function make(call: Call): Promise<number> {
   await makeFolder(dirname(path))
   await writeSeeds(config, seeds, false)
   const identity = await openIdentity(seeds)
+  const nextPath = nextKeyPath(config, textFlag(flags, 'next-key'))
+  const next = await makeNextKey(nextPath, config)
   if (flags['enrol'] === true) {
-    const { client } = await openSession(config)
-    const [invite, name] = [textFlag(flags, 'invite'), textFlag(flags, 'name')]
-    await client.enrol({ ...(invite !== undefined && { invite }), ...(name !== undefined && { name }) })
+    const { router, trust } = await openPlace(config)
+    const place = { network: trust.network, nowMs: Date.now(), name: textFlag(flags, 'name'), nextKeyHash: next.hash }
+    await createRouter({ router }).enrol(await enrolmentEvents(identity, place), textFlag(flags, 'invite'))
   }
   const instance = formatInstanceId(identity.instance)
-  if (json) terminal.out(toJson({ instance, identity: path, enrolled: flags['enrol'] === true }))
-  else terminal.out(`${instance}\n${path}\n`)
-  return EXIT_CODES.ok.code
-}
-
-/** Writes the identity file, locked when there is a passphrase. */
-async function writeSeeds(config: Config, seeds: readonly Seed[], replace: boolean): Promise<void> {
-  const path = identityPath(config)
-  const isLocked = replace ? isLockedIdentityFile(await readIdentityFile(path)) : config.passphraseFile !== undefined
-  const file = isLocked
-    ? await lockIdentityFile(seeds, { passphrase: await readPassphrase(config) })
-    : plainIdentityFile(seeds)
-  await writeIdentityFile(path, file, { replace })
-}
-
-/** The identity's chain as the router shows it and the trust file proves it; undefined when it is not known there. */
-async function chainOf({ router, trust }: Place, identity: Identity): Promise<VerifiedChain | undefined> {
-  try {
-    return await verifyChain(await createRouter({ router }).keys(identity.instance), identity.instance, trust)
-  } catch (error) {
-    if (isPacketError(error) && (error.code === 'NOT_FOUND' || error.code === 'KEY_UNKNOWN')) return undefined
-    throw error
+  if (json) terminal.out(toJson({ instance, identity: path, nextKey: nextPath, enrolled: flags['enrol'] === true }))
+  else {
+    terminal.out(`${instance}\n${path}\n`)
+    terminal.err(`The operational key that comes next is in ${nextPath}: keep it offline, apart from the identity.\n`)
   }
+  return EXIT_CODES.ok.code
 }
 
 async function show(call: Call): Promise<number> {

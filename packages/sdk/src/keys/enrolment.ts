@@ -7,7 +7,7 @@ import { PACKET_KEY_MS } from '@mystranet/schemas/limits'
 import type { SignedKeyEvent } from '@mystranet/schemas/messages'
 import { equalBytes } from '../bytes.ts'
 import { PacketError } from '../errors.ts'
-import type { VerifiedChain } from './chain.ts'
+import type { ChainEvent, VerifiedChain } from './chain.ts'
 import { KEY_EVENT_TYPES, keyEventDigest, signDelegation, signPacketKey } from './event.ts'
 import type { Identity } from './identity.ts'
 
@@ -20,6 +20,8 @@ export interface Enrolment {
   readonly name?: string | undefined
   /** Days that the delegation lasts. Default 365. */
   readonly delegationDays?: number | undefined
+  /** `nextKeyHash` of the operational key that must come next. */
+  readonly nextKeyHash?: Uint8Array | undefined
 }
 
 /**
@@ -30,9 +32,10 @@ export interface Enrolment {
 export async function enrolmentEvents(identity: Identity, enrolment: Enrolment): Promise<SignedKeyEvent[]> {
   const { root, operational } = identity
   if (root === undefined || operational === undefined) throw missing('root and operational key')
-  const { network, nowMs, name, delegationDays = 365 } = enrolment
+  const { network, nowMs, name, delegationDays = 365, nextKeyHash } = enrolment
   const notAfterMs = nowMs + delegationDays * DAY_MS
-  const delegation = await signDelegation({ root, operational, network, createdMs: nowMs, notAfterMs, name })
+  const place = { network, createdMs: nowMs, notAfterMs, name, nextKeyHash }
+  const delegation = await signDelegation({ root, operational, ...place })
   return [delegation, await packetKeyEvent(identity, keyEventDigest(delegation.body), enrolment)]
 }
 
@@ -52,18 +55,25 @@ const RENEW_MS = 3_600_000
 
 /** The delegation in force, if the identity's operational key is its own. */
 export function delegationInForce(chain: VerifiedChain, { operational }: Identity): Uint8Array | undefined {
-  const last = chain.events.findLast(({ event, ...each }) => event.type === KEY_EVENT_TYPES.DELEGATION && !each.void)
-  const isOurs =
-    last !== undefined && operational !== undefined && equalBytes(last.event.key as Uint8Array, operational.publicKey)
+  const last = lastDelegation(chain)
+  const isOurs = operational !== undefined && equalBytes(last.event.key as Uint8Array, operational.publicKey)
   return isOurs ? last.digest : undefined
 }
 
+/** The delegation in force, whoever's operational key it names. */
+export const lastDelegation = ({ events }: VerifiedChain): ChainEvent =>
+  // A chain begins with one that counts.
+  events.findLast(({ event, ...each }) => event.type === KEY_EVENT_TYPES.DELEGATION && !each.void) as ChainEvent
+
 /** Whether the identity's packet key needs an event of its own before it signs again. */
 export function needsPacketKey(chain: VerifiedChain, { packet }: Identity, nowMs: number): boolean {
+  const { digest } = lastDelegation(chain)
   return !chain.events.some(
     ({ event, ...each }) =>
       event.type === KEY_EVENT_TYPES.PACKET_KEY &&
       !each.void &&
+      // What hung from an earlier delegation ended with it.
+      equalBytes(event.delegation as Uint8Array, digest) &&
       equalBytes(event.key as Uint8Array, packet.publicKey) &&
       (event.notAfterMs as number) > nowMs + RENEW_MS,
   )

@@ -1,0 +1,93 @@
+/** The operational key's next key: announced, kept apart, and the only one that may follow. */
+import { copyFile, readFile, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { newSeeds } from '@mystranet/sdk'
+import { plainIdentityFile } from '@mystranet/sdk/keys/identity-file'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Place, place } from './weave.ts'
+
+let here: Place
+let identity: string
+let next: string
+beforeAll(async () => {
+  here = await place({ canary: { pieces: ['ok'] }, '*': { pieces: ['a ', 'b ', 'c'] } })
+  await here.up()
+  identity = join(here.state, 'user.identity')
+  next = `${identity}.next`
+}, 60_000)
+afterAll(() => here.remove())
+
+interface Shown {
+  readonly operational: string
+  readonly packet: string
+  readonly events: readonly { readonly type: string; readonly key: string }[]
+}
+const shown = async (): Promise<Shown> => JSON.parse((await here.weave('keys', 'show', '--json')).stdout) as Shown
+const delegations = async () => (await shown()).events.filter(({ type }) => type === 'delegation')
+const mode = async (path: string) => (await stat(path)).mode & 0o777
+const otherNextKey = async () => {
+  const path = here.path('other.next')
+  const seeds = newSeeds().filter(({ kind }) => kind === 'operational')
+  await writeFile(path, plainIdentityFile(seeds), { mode: 0o600 })
+  return path
+}
+
+test('a rotation by the announced key is taken by router, agent and verifier, and announces another', async () => {
+  const before = await shown()
+  const announced = await readFile(next)
+  expect(await mode(next)).toBe(0o600)
+  const { code, stderr } = await here.weave('keys', 'rotate', '--operational')
+  expect(stderr).toContain(`${next}: keep it offline`)
+  expect(code).toBe(0)
+  const after = await shown()
+  expect(after.operational).not.toBe(before.operational)
+  expect(after.packet).toBe(before.packet)
+  expect((await delegations()).map(({ key }) => key)).toEqual([before.operational, after.operational])
+  expect(await readFile(next)).not.toEqual(announced)
+  expect(await mode(next)).toBe(0o600)
+  const saved = here.path('rotated.weave')
+  expect(await here.weave('ask', 'misty.weave', 'Hi', '--save', saved)).toMatchObject({ code: 0 })
+  expect(await here.weave('verify', saved)).toMatchObject({ code: 0, stdout: expect.stringContaining('VERIFIED') })
+}, 60_000)
+
+test('a rotation to a key that was not announced is refused, and changes nothing', async () => {
+  const before = await readFile(identity)
+  const refused = await here.weave('keys', 'rotate', '--operational', '--next-key', await otherNextKey())
+  expect(refused.stderr).toMatch(/its operational key is not the one that the delegation before announced/)
+  expect(refused.stderr).toContain('KEY_EVENT_INVALID')
+  expect(refused.code).toBe(1)
+  expect(await readFile(identity)).toEqual(before)
+  expect(await here.weave('ask', 'misty.weave', 'Hi')).toMatchObject({ code: 0 })
+}, 60_000)
+
+test('after the operational key was revoked only the announced one brings the identity back', async () => {
+  const { operational } = await shown()
+  expect(await here.weave('keys', 'revoke', operational)).toMatchObject({ code: 0 })
+  expect((await here.weave('ask', 'misty.weave', 'Hi')).stderr).toContain('KEY_REVOKED')
+  const other = await here.weave('keys', 'rotate', '--operational', '--next-key', await otherPath())
+  expect(other.stderr).toContain('KEY_EVENT_INVALID')
+  expect(await here.weave('keys', 'rotate', '--operational')).toMatchObject({ code: 0 })
+  expect(await here.weave('ask', 'misty.weave', 'Hi')).toMatchObject({ code: 0 })
+}, 60_000)
+
+const otherPath = async () => here.path('other.next')
+
+test('a rotation that was cut short after the log had it is finished by the next, without another delegation', async () => {
+  for (const [from, to] of [
+    [identity, 'identity.before'],
+    [next, 'next.before'],
+  ] as const) {
+    await copyFile(from, here.path(to))
+  }
+  expect(await here.weave('keys', 'rotate', '--operational')).toMatchObject({ code: 0 })
+  const done = await shown()
+  // As it was before the files were touched: the log has it all.
+  await copyFile(next, `${next}.after`)
+  await copyFile(here.path('identity.before'), identity)
+  await copyFile(here.path('next.before'), next)
+  const count = (await delegations()).length
+  expect(await here.weave('keys', 'rotate', '--operational')).toMatchObject({ code: 0 })
+  expect((await shown()).operational).toBe(done.operational)
+  expect(await delegations()).toHaveLength(count)
+  expect(await here.weave('ask', 'misty.weave', 'Hi')).toMatchObject({ code: 0 })
+}, 60_000)
