@@ -8,7 +8,7 @@ describe('readConfig()', () => {
     expect(readConfig({ ...GOOD, PATH: '/bin', WEAVE_AGENT_THREADS: '' })).toMatchObject({
       engine: 'llama',
       gpu: 'auto',
-      suites: [1],
+      suites: [1, 2],
       tags: [],
       threads: undefined,
     })

@@ -118,8 +118,8 @@ export const SETTINGS: Settings = {
   ),
   suites: setting(
     'WEAVE_AGENT_SUITES',
-    'Cipher suites to publish prekeys of, comma-separated. Default 1.',
-    (text = '1') => {
+    'Cipher suites to publish prekeys of, comma-separated. Default 1,2.',
+    (text = '1,2') => {
       const suites = text.split(',').map(Number)
       const isFine = suites.every(isSuite) && new Set(suites).size === suites.length
       return isFine ? (suites as Suite[]) : wanted('1, 2 or both')

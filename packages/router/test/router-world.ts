@@ -311,7 +311,14 @@ export async function recordsOf(world: World, response: Response): Promise<Answe
 }
 
 /** `burst`: forty frames and their CLOSE without a pause, as a slow router finds them. */
-export type Behaviour = 'answer' | 'burst' | 'silent' | 'hang' | 'open-then-hang' | { readonly nack: Code }
+export type Behaviour =
+  | 'answer'
+  | 'burst'
+  | 'silent'
+  | 'hang'
+  | 'open-then-hang'
+  | 'open-then-fail'
+  | { readonly nack: Code }
 
 export interface ScriptedAgent {
   behaviour: Behaviour
@@ -413,18 +420,20 @@ export function attachAgent(world: World, party: Party, behaviour: Behaviour = '
     const writer = createFrameWriter(open.id, keys.frame)
     const texts = self.behaviour === 'burst' ? Array.from({ length: 40 }, () => 'a ') : ['The ', 'answer.']
     const payloads = texts.map((text) => encode(AnswerContent, { parts: [{ text }] }))
-    const frames = payloads.map((payload, i) => writer.write(payload, i === payloads.length - 1))
+    const failed = self.behaviour === 'open-then-fail'
+    const frames = payloads.map((payload, i) => writer.write(payload, !failed && i === payloads.length - 1))
     const end = {
       streamId: open.id,
       frames: writer.count,
       root: writer.root(),
-      ended: true,
+      ended: !failed,
       answerSalt: keys.answerSalt,
     }
     const answer = concat(...payloads)
-    const content = closeContentOf({ ...end, answer }, { promptTokens: 1, completionTokens: 2 })
+    const error = failed ? CODES.ENGINE_FAILED.wire : undefined
+    const content = closeContentOf({ ...end, answer }, { promptTokens: 1, completionTokens: 2 }, error)
     const close = await sealClose(
-      { ...draft(), attempt, responseNonce, code: OUTCOMES.STOP },
+      { ...draft(), attempt, responseNonce, code: failed ? OUTCOMES.ERROR : OUTCOMES.STOP },
       content,
       keys,
       identity.packet,
