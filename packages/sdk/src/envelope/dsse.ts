@@ -37,16 +37,17 @@ export const PAYLOAD_TYPES = Object.freeze(
 export const thingOf = (payloadType: string): Thing | undefined => THINGS.find((thing) => typeOf(thing) === payloadType)
 
 /**
- * PAE, "pre-authentication encoding": the exact bytes to sign and to verify. About 0.5 µs.
+ * PAE, "pre-authentication encoding": the exact bytes to sign and to verify. About 0.4 µs.
  *
  * @param payloadType One of {@link PAYLOAD_TYPES} for everything of ours; any text for foreign envelopes.
  */
 export function pae(payloadType: string, body: Uint8Array): Bytes {
   const head = HEADS.get(payloadType) ?? headOf(payloadType)
-  const length = utf8(`${body.length} `)
+  // Digits by hand: an encoder takes longer for four of them than all the rest.
+  const length = `${body.length} `
   const out = new Uint8Array(head.length + length.length + body.length)
   out.set(head)
-  out.set(length, head.length)
+  for (let i = 0; i < length.length; i++) out[head.length + i] = length.charCodeAt(i)
   out.set(body, head.length + length.length)
   return out
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { sha256 } from '#primitives'
-import { type Bytes, u16be, u32be, u64be, utf8 } from '../bytes.ts'
+import { type Bytes, u16be, u32be, utf8 } from '../bytes.ts'
 import type { Thing } from './dsse.ts'
 
 const label = (name: string): Bytes => utf8(`mystranet/v1/${name}\0`)
@@ -25,9 +25,9 @@ export const recipientsHash = (recipients: Uint8Array): Bytes =>
 export const ciphertextHash = (ciphertext: Uint8Array): Bytes =>
   sha256(CIPHERTEXT, u32be(ciphertext.length), ciphertext)
 
-/** Commitment to a content, hidden by a salt of 32 bytes. */
+/** Commitment to a content, hidden by a salt of 32 bytes. Its length takes 64 bits, and never needs the upper ones. */
 export const contentCommitment = (salt: Uint8Array, content: Uint8Array): Bytes =>
-  sha256(CONTENT, salt, u64be(content.length), content)
+  sha256(CONTENT, salt, u32be(0), u32be(content.length), content)
 
 /** Id of the network whose first log has this origin line and raw Ed25519 key. */
 export function networkId(origin: string, logPublicKey: Uint8Array): Bytes {

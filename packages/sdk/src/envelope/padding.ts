@@ -44,11 +44,11 @@ export function pad(salt: Uint8Array, content: Uint8Array): Bytes {
 }
 
 /**
- * Inverse of {@link pad}; checks the content against its commitment as well.
+ * Inverse of {@link pad}; checks the content against its commitment as well. What it gives are views of `plain`.
  *
  * @throws {PacketError} `CONTENT_INVALID` for any other padding, `COMMITMENT_MISMATCH` for another content.
  */
-export function unpad(plain: Uint8Array, commitment: Uint8Array): { salt: Bytes; content: Bytes } {
+export function unpad(plain: Bytes, commitment: Uint8Array): { salt: Bytes; content: Bytes } {
   const length = new DataView(plain.buffer, plain.byteOffset, plain.byteLength).getUint32(32)
   if (length > plain.length - PREFIX_BYTES || bucketOf(PREFIX_BYTES + length) !== plain.length) {
     throw new PacketError('CONTENT_INVALID', `Cannot open the content: ${length} bytes are not padded to their bucket`)
@@ -56,8 +56,8 @@ export function unpad(plain: Uint8Array, commitment: Uint8Array): { salt: Bytes;
   if (hasNonZero(plain, PREFIX_BYTES + length)) {
     throw new PacketError('CONTENT_INVALID', 'Cannot open the content: its padding is not zero')
   }
-  const salt = plain.slice(0, 32)
-  const content = plain.slice(PREFIX_BYTES, PREFIX_BYTES + length)
+  const salt = plain.subarray(0, 32)
+  const content = plain.subarray(PREFIX_BYTES, PREFIX_BYTES + length)
   if (!equalBytes(contentCommitment(salt, content), commitment)) {
     throw new PacketError('COMMITMENT_MISMATCH', 'Cannot open the content: it is not what its commitment says')
   }

@@ -1,6 +1,7 @@
 /** Packets for tests: one sender, some agents, a fixed clock. */
 import type { RequestContent } from '@mystranet/schemas/messages'
 import { randomBytes } from '#primitives'
+import { equalBytes } from '../bytes.ts'
 import { kemKeyId } from '../envelope/hash.ts'
 import type { Suite } from '../keys/kem.ts'
 import { kemFor } from '../keys/kem.ts'
@@ -22,7 +23,7 @@ export async function anAgent(suite: Suite = 1) {
   const candidate: Candidate = { instance, kemKeyId: id, kemKey: pair.publicKey, deleteAfterMs: NOW_MS + 86_400_000 }
   const keys: OpeningKeys = {
     instance,
-    kemKey: (wanted) => (String(wanted) === String(id) ? pair : undefined),
+    kemKey: (wanted) => (equalBytes(wanted, id) ? pair : undefined),
     session: (packetId) => sessions.get(String(packetId)),
   }
   return { instance, candidate, keys, sessions, signer: await localSigner(randomBytes(32)) }

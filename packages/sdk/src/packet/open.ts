@@ -10,7 +10,7 @@ import { unpad } from '../envelope/padding.ts'
 import { type ParsedPacket, read } from '../envelope/parse.ts'
 import { PacketError } from '../errors.ts'
 import { openBase } from '../keys/hpke.ts'
-import { kemFor } from '../keys/kem.ts'
+import { kemFor, loadedKem } from '../keys/kem.ts'
 import { type ReplyKeys, type ReplySecret, replySecret } from './reply-keys.ts'
 import { hpkeInfo } from './seal.ts'
 import { sessionKeys, sessionSecret } from './session.ts'
@@ -62,7 +62,15 @@ export async function openRequest(packet: ParsedPacket, keys: OpeningKeys): Prom
     const info = pair && hpkeInfo(core, keys.instance, pair.publicKey)
     const enc = recipient.enc ?? EMPTY
     const opened =
-      info && openBase(await kemFor(core.suite), pair.privateKey, enc, info, coreBytes, recipient.wrappedKey)
+      info &&
+      openBase(
+        loadedKem(core.suite) ?? (await kemFor(core.suite)),
+        pair.privateKey,
+        enc,
+        info,
+        coreBytes,
+        recipient.wrappedKey,
+      )
     if (opened) {
       contentKey = opened.plaintext
       reply = replySecret(enc, opened.exporter)
