@@ -50,10 +50,21 @@ async function timed(operation: () => unknown, count: number): Promise<number> {
   return ((performance.now() - start) / count) * 1000
 }
 
-/** Interleaved pairs; who begins changes from pair to pair. */
+/** By time, and not by count: a small batch would leave the compiler of the runtime at work in the measured pairs. */
+const WARM_UP_MS = 250
+
+async function warmUp(operation: () => unknown): Promise<void> {
+  const start = performance.now()
+  while (performance.now() - start < WARM_UP_MS) await timed(operation, 1)
+}
+
+/**
+ * Interleaved pairs; who begins changes from pair to pair. Batches of a few milliseconds, and more pairs of them, are
+ * better than long ones: what else runs on the machine then meets some pairs, and not one side of each.
+ */
 export async function contest({ ours, theirs, ourBatch, theirBatch, pairs }: Contest): Promise<Outcome> {
-  await timed(ours, ourBatch * 5)
-  await timed(theirs, theirBatch * 5)
+  await warmUp(ours)
+  await warmUp(theirs)
   const [our, their, ratios]: [number[], number[], number[]] = [[], [], []]
   for (let pair = 0; pair < pairs; pair++) {
     const oursFirst = pair % 2 === 0

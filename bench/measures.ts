@@ -20,7 +20,7 @@ export interface Measure {
   run(options: Options): Promise<Findings>
 }
 
-const PAIRS = 60
+const PAIRS = 240
 const pairsOf = ({ pairs = PAIRS }: Options) => pairs
 
 /** One row from one function of a file. */

@@ -24,8 +24,8 @@ export async function signVsPrimitive(pairs: number): Promise<Measured> {
   const outcome = await contest({
     ours: () => signer.sign(pae(TYPE, HEADER)),
     theirs: () => sign(null, ready, key),
-    ourBatch: 200,
-    theirBatch: 200,
+    ourBatch: 50,
+    theirBatch: 50,
     pairs,
   })
   return ratioOf(outcome, NODE_CRYPTO, 'PAE and signature of a 600 B header')
@@ -42,8 +42,8 @@ export async function verifyVsPrimitive(pairs: number): Promise<Measured> {
   const outcome = await contest({
     ours: () => verifyEd25519(publicKey, pae(TYPE, HEADER), signature),
     theirs: () => verify(null, ready, key, signature),
-    ourBatch: 100,
-    theirBatch: 100,
+    ourBatch: 25,
+    theirBatch: 25,
     pairs,
   })
   return ratioOf(outcome, NODE_CRYPTO, 'PAE, gate and verification of a 600 B header')
