@@ -20,8 +20,10 @@ import { logStatement, statementOf } from './statement.ts'
 const CALL_MS = 60_000
 const MAINTAIN_MS = 60_000
 const PRUNE_EVERY = 60
+/** Before the end of a delegation that this process cannot renew. */
+const WARN_MS = 30 * 86_400_000
 
-export interface AgentOptions extends Pick<KeyRingOptions, 'name' | 'tags' | 'suites' | 'rootSeed'> {
+export interface AgentOptions extends Pick<KeyRingOptions, 'name' | 'tags' | 'suites' | 'rootSeed' | 'delegated'> {
   readonly engine: Engine
   readonly keys: KeyStore
   readonly attempts: AttemptStore
@@ -113,6 +115,8 @@ export async function startAgent(
   async function prepare(): Promise<void> {
     await attempts.prune(clock.now())
     await maintain()
+    if (ring.endsMs !== undefined && ring.endsMs - clock.now() < WARN_MS)
+      log(`the delegation ends at ${new Date(ring.endsMs).toISOString()}: its root key must make another`)
     await loop.closeInterrupted()
     pulse.start()
   }

@@ -32,6 +32,7 @@ export interface AgentConfig {
   readonly name: string | undefined
   readonly tags: readonly string[]
   readonly identityFile: string | undefined
+  readonly delegation: string | undefined
   readonly authorization: string | undefined
   readonly registryEntry: string | undefined
 }
@@ -133,7 +134,12 @@ export const SETTINGS: Settings = {
   ),
   identityFile: setting(
     'WEAVE_AGENT_IDENTITY',
-    'A plain identity file whose root seed a new state folder begins with.',
+    'A plain identity file whose root seed a new state folder begins with; with a delegation, whose operational seed it is for.',
+    optional,
+  ),
+  delegation: setting(
+    'WEAVE_AGENT_DELEGATION',
+    'The delegation of a root key that stays elsewhere, as weave keys lend writes it.',
     optional,
   ),
   authorization: setting('WEAVE_AGENT_AUTHORIZATION', 'A signed authorization to run this model.', optional),
@@ -177,6 +183,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): A
   const config = Object.fromEntries(entries) as AgentConfig
   if (config.nats !== undefined && config.router === undefined)
     faults.push('WEAVE_AGENT_ROUTER is absent, wanted the router to enrol at')
+  if (config.delegation !== undefined && config.identityFile === undefined)
+    faults.push('WEAVE_AGENT_IDENTITY is absent, wanted the file with the operational key of the delegation')
   if (config.engine === 'llama' && config.model === undefined)
     faults.push('WEAVE_AGENT_MODEL is absent, wanted a GGUF file')
   if (config.engine === 'openai' && config.url === undefined) faults.push('WEAVE_AGENT_URL is absent, wanted a server')

@@ -15,6 +15,7 @@ import { join } from 'node:path'
 import { decode, encode, Receipt, SignedKeyEvent } from '@mystranet/schemas/messages'
 import { parseIdentity } from '@mystranet/sdk/keys/identity-file'
 import { readIdentityFile } from '@mystranet/sdk/keys/identity-file/node'
+import type { SeedKind } from '@mystranet/sdk/keys/name'
 import { parseTrustFile } from '@mystranet/sdk/proof/trust-file'
 import { createRouter } from '@mystranet/sdk/transport/router'
 import { parentLink } from './adapters/parent-link.ts'
@@ -50,10 +51,19 @@ const ENGINES: Readonly<Record<AgentConfig['engine'], (config: AgentConfig) => P
   },
 }
 
-async function rootSeedOf(path: string | undefined): Promise<Uint8Array | undefined> {
-  if (path === undefined) return undefined
-  const text = new TextDecoder().decode(await readIdentityFile(path, { plain: true }))
-  return parseIdentity(text).find(({ kind }) => kind === 'root')?.bytes
+/** The root key, or what a root key elsewhere delegated. */
+async function keysGiven({
+  identityFile,
+  delegation,
+}: AgentConfig): Promise<Pick<AgentOptions, 'rootSeed' | 'delegated'>> {
+  if (identityFile === undefined) return {}
+  const seeds = parseIdentity(new TextDecoder().decode(await readIdentityFile(identityFile, { plain: true })))
+  const seedOf = (wanted: SeedKind) => seeds.find(({ kind }) => kind === wanted)?.bytes
+  if (delegation === undefined) return { rootSeed: seedOf('root') }
+  const seed = seedOf('operational')
+  if (seed === undefined)
+    throw new ConfigError([`${identityFile} holds no operational key, wanted that of the delegation`])
+  return { delegated: { seed, event: new Uint8Array(await readFile(delegation)) } }
 }
 
 const readOptional = async (path: string | undefined) =>
@@ -63,10 +73,10 @@ async function main(): Promise<void> {
   const config = readConfig(process.env)
   // First, so that nothing is missed while the model loads.
   const dial = config.nats === undefined ? parentLink() : await brokerDial(config.nats)
-  const { stateFolder, identityFile } = config
+  const { stateFolder } = config
   await mkdir(stateFolder, { recursive: true, mode: 0o700 })
   const trust = parseTrustFile(new Uint8Array(await readFile(config.trustFile)))
-  const rootSeed = await rootSeedOf(identityFile)
+  const given = await keysGiven(config)
   const documents = {
     authorization: await readOptional(config.authorization),
     registryEntry: await readOptional(config.registryEntry),
@@ -76,7 +86,7 @@ async function main(): Promise<void> {
   const engine = await ENGINES[config.engine](config)
   const { name, tags, suites, maxRunning } = config
   const enrol = enrolAt(config)
-  const options = { name, tags, suites, maxRunning, rootSeed, keys, attempts, engine, trust, documents, enrol }
+  const options = { name, tags, suites, maxRunning, ...given, keys, attempts, engine, trust, documents, enrol }
   const agent = await startAgent(options, dial)
   if (config.nats !== undefined) {
     const { slots: count, model } = engine.description

@@ -1,8 +1,10 @@
-import { decode, Receipt, SignedKeyEvent } from '@mystranet/schemas/messages'
+import { decode, encode, Receipt, SignedKeyEvent } from '@mystranet/schemas/messages'
 import { kemKeyId } from '@mystranet/sdk/envelope'
 import { liveKey, livePrekeys, verifyChain } from '@mystranet/sdk/keys/chain'
-import { type KeyEvent, keyEventDigest, parseKeyEvent } from '@mystranet/sdk/keys/event'
+import { type KeyEvent, keyEventDigest, parseKeyEvent, signDelegation } from '@mystranet/sdk/keys/event'
+import { instanceId } from '@mystranet/sdk/keys/instance-id'
 import { kemFor } from '@mystranet/sdk/keys/kem'
+import { localSigner } from '@mystranet/sdk/keys/signer'
 import { controlPartition } from '@mystranet/sdk/proof/leaf'
 import { describe, expect, it } from 'vitest'
 import { memoryLog } from '../../test/memory-log.ts'
@@ -128,6 +130,69 @@ describe('a key ring', () => {
     const rootSeed = new Uint8Array(32).fill(9)
     const [one, other] = [await opened({ rootSeed }), await opened({ rootSeed })]
     expect(one.ring.instance).toEqual(other.ring.instance)
+  })
+
+  describe('whose root key is elsewhere', () => {
+    const rootSeed = new Uint8Array(32).fill(9)
+    const seed = new Uint8Array(32).fill(8)
+    const YEAR = 365 * 24 * HOUR
+
+    async function delegated(network: Uint8Array, over: { seed?: Uint8Array; rootSeed?: Uint8Array } = {}) {
+      const root = await localSigner(over.rootSeed ?? rootSeed)
+      const operational = await localSigner(over.seed ?? seed)
+      const createdMs = 1_800_000_000_000
+      const event = await signDelegation({ root, operational, network, createdMs, notAfterMs: createdMs + YEAR })
+      return { seed, event: encode(SignedKeyEvent, event) }
+    }
+
+    it('makes packet keys and prekeys under its delegation, and never holds the root key', async () => {
+      const { store, log, logEvents, clock } = await opened()
+      await store.remove((await store.list())[0]?.id as string)
+      const options = { store, clock, trust: log.trust, suites: [1] } as const
+      const ring = await openKeyRing({ ...options, delegated: await delegated(log.trust.network) })
+      await ring.maintain(logEvents)
+      expect(ring.instance).toEqual(instanceId((await localSigner(rootSeed)).publicKey))
+      expect((await store.list()).map(({ kind }) => kind)).toEqual(['operational', 'packet', 'prekey'])
+      // What was lent is needed once.
+      const again = await openKeyRing(options)
+      await again.maintain(logEvents)
+      expect(again.instance).toEqual(ring.instance)
+      expect(again.packetKey().signer.publicKey).toEqual(ring.packetKey().signer.publicKey)
+    })
+
+    it('deletes the root key that its store had', async () => {
+      const { ring, store, log, clock } = await opened({ rootSeed })
+      const options = { store, clock, trust: log.trust, delegated: await delegated(log.trust.network) }
+      expect((await openKeyRing(options)).instance).toEqual(ring.instance)
+      expect((await store.list()).map(({ kind }) => kind)).toEqual(['operational'])
+    })
+
+    it('renews what hangs until the delegation is over, and no further', async () => {
+      const { store, log, logEvents, clock, pass } = await opened({ rootSeed })
+      const lent = await delegated(log.trust.network)
+      const ring = await openKeyRing({ store, clock, trust: log.trust, delegated: lent })
+      await ring.maintain(logEvents)
+      pass(YEAR - HOUR)
+      await ring.maintain(logEvents)
+      expect(ring.endsMs).toBe(clock.now() + HOUR)
+      pass(HOUR)
+      await expect(ring.maintain(logEvents)).rejects.toMatchObject({ code: 'KEY_EXPIRED' })
+    })
+
+    it.each([
+      ['of another network', async () => delegated(new Uint8Array(32).fill(7)), /another network/],
+      ['to another key', async (n: Uint8Array) => delegated(n, { seed: new Uint8Array(32).fill(7) }), /another key/],
+      ['of another root', async (n: Uint8Array) => delegated(n, { rootSeed: seed }), /another instance/],
+    ])('refuses a delegation %s, and keeps what it had', async (_, make, why) => {
+      const { store, log, clock } = await opened({ rootSeed })
+      const lent = await make(log.trust.network)
+      const opening = openKeyRing({ store, clock, trust: log.trust, delegated: lent })
+      await expect(opening).rejects.toMatchObject({
+        code: 'IDENTITY_FILE_INVALID',
+        message: expect.stringMatching(why),
+      })
+      expect((await store.list()).map(({ kind }) => kind)).toEqual(['root'])
+    })
   })
 
   it('has no packet key before one is logged', async () => {

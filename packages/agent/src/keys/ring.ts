@@ -7,8 +7,17 @@
 import { MAX_LIFETIME_MS, PACKET_KEY_MS, PREKEY_ROTATE_MS } from '@mystranet/schemas/limits'
 import { decode, encode, SignedKeyEvent } from '@mystranet/schemas/messages'
 import { type Bytes, equalBytes, toHex } from '@mystranet/sdk/bytes'
-import { kemKeyId } from '@mystranet/sdk/envelope'
-import { keyEventDigest, parseKeyEvent, signDelegation, signPacketKey, signPrekey } from '@mystranet/sdk/keys/event'
+import { kemKeyId, read } from '@mystranet/sdk/envelope'
+import { PacketError } from '@mystranet/sdk/errors'
+import {
+  KEY_EVENT_TYPES,
+  keyEventDigest,
+  parseKeyEvent,
+  signDelegation,
+  signPacketKey,
+  signPrekey,
+  verifyKeyEvent,
+} from '@mystranet/sdk/keys/event'
 import { instanceId } from '@mystranet/sdk/keys/instance-id'
 import { kemFor, type Suite } from '@mystranet/sdk/keys/kem'
 import { localSigner, type Signer } from '@mystranet/sdk/keys/signer'
@@ -39,6 +48,16 @@ export interface KeyRingOptions {
   readonly suites?: readonly Suite[] | undefined
   /** Seed of the root key to begin with, where the store is empty; else one is made. 32 bytes. */
   readonly rootSeed?: Uint8Array | undefined
+  /** The root key is elsewhere: it signed this. Then the store holds none, and one that is there is deleted. */
+  readonly delegated?: Delegated | undefined
+}
+
+/** An operational key with the delegation that the root key signed. */
+export interface Delegated {
+  /** 32 bytes. Secret. */
+  readonly seed: Uint8Array
+  /** Exact bytes of a SignedKeyEvent. */
+  readonly event: Uint8Array
 }
 
 /** Sends SignedKeyEvents to be logged; gives a Receipt for each, in order. */
@@ -58,11 +77,14 @@ export interface PrekeyPair {
 
 export interface KeyRing {
   readonly instance: Bytes
+  /** Where the root key is elsewhere: the end of the delegation, which only its owner can renew. */
+  readonly endsMs: number | undefined
   /**
    * Makes the keys that are due, logs those that are not logged yet, deletes those that are over. Harmless to repeat,
    * and after a failure or a crash at any point the next call goes on: a key is stored before its event is sent.
    *
-   * @throws what `log` throws, or a PacketError: `STORE_FAILED`, or why a receipt is not believed.
+   * @throws what `log` throws, or a PacketError: `STORE_FAILED`, why a receipt is not believed, or `KEY_EXPIRED` when the
+   *   delegation is over and the root key elsewhere.
    */
   maintain(log: LogEvents): Promise<void>
   /** The newest packet key that is logged. @throws RangeError before the first `maintain` resolved. */
@@ -71,19 +93,26 @@ export interface KeyRing {
   prekey(kemKeyId: Uint8Array): PrekeyPair | undefined
 }
 
-/** Opens the keys of a store; makes a root key in an empty one. Nothing is sent. */
+/**
+ * Opens the keys of a store; makes a root key in an empty one, unless it is told that the root key is elsewhere. Nothing is
+ * sent.
+ *
+ * @throws {PacketError} `STORE_FAILED`, or `IDENTITY_FILE_INVALID` when a delegation is not one for this key and store.
+ */
 export async function openKeyRing(options: KeyRingOptions): Promise<KeyRing> {
   const { store, clock, trust, suites = [1] } = options
+  if (options.delegated) await takeDelegated(options, options.delegated)
   let keys = await store.list()
-  if (!keys.some(({ kind }) => kind === 'root')) {
+  if (!keys.some(({ kind }) => kind === 'root' || kind === 'operational')) {
     const seed = options.rootSeed ?? randomSeed()
     const root = await localSigner(seed)
     const endsMs = Number.MAX_SAFE_INTEGER
     await store.add([{ kind: 'root', id: toHex(root.publicKey), seed, suite: 0, createdMs: clock.now(), endsMs }])
     keys = await store.list()
   }
-  const rootSigner = await localSigner((keys.find(({ kind }) => kind === 'root') as StoredKey).seed)
-  const instance = instanceId(rootSigner.publicKey)
+  const rootKey = keys.find(({ kind }) => kind === 'root')
+  const rootSigner = rootKey && (await localSigner(rootKey.seed))
+  const instance = (rootSigner ? instanceId(rootSigner.publicKey) : eventOf(lastOperational(keys)).instance) as Bytes
   const prekeys = new Map<string, PrekeyPair>()
   let inForce: (PacketKey & { readonly id: string }) | undefined
 
@@ -129,6 +158,9 @@ export async function openKeyRing(options: KeyRingOptions): Promise<KeyRing> {
   let last: Promise<void> = Promise.resolve()
   return {
     instance,
+    get endsMs() {
+      return rootSigner ? undefined : lastOperational(keys).endsMs
+    },
     maintain(log) {
       const run = async () => {
         // Read anew: an `add` that was reported as failed may have happened, and a second root event would be void.
@@ -158,7 +190,8 @@ export async function openKeyRing(options: KeyRingOptions): Promise<KeyRing> {
 interface Parts {
   readonly network: Uint8Array
   readonly instance: Uint8Array
-  readonly root: Signer
+  /** Undefined: it is elsewhere. */
+  readonly root: Signer | undefined
   readonly suites: readonly Suite[]
   readonly name?: string | undefined
   readonly tags?: readonly string[] | undefined
@@ -169,8 +202,10 @@ async function makeDue(keys: readonly StoredKey[], now: number, parts: Parts): P
   const { network, instance, suites } = parts
   const due: StoredKey[] = []
   let operational = keys.findLast(({ kind }) => kind === 'operational')
-  if (operational === undefined || operational.endsMs - now < DELEGATION_MARGIN_MS) {
-    operational = await makeDelegation(operational, now, parts)
+  if (parts.root === undefined) {
+    if (operational === undefined || operational.endsMs <= now) throw over()
+  } else if (operational === undefined || operational.endsMs - now < DELEGATION_MARGIN_MS) {
+    operational = await makeDelegation(operational, now, { ...parts, root: parts.root })
     due.push(operational)
   }
   const delegation = digestOf(operational)
@@ -207,7 +242,45 @@ async function makeDue(keys: readonly StoredKey[], now: number, parts: Parts): P
   return due
 }
 
-async function makeDelegation(before: StoredKey | undefined, now: number, parts: Parts): Promise<StoredKey> {
+const over = () =>
+  new PacketError(
+    'KEY_EXPIRED',
+    'Cannot renew the keys: the delegation is over, wanted another of the root key (weave keys rotate --operational, then lend)',
+  )
+
+/** Takes in what was delegated elsewhere; of several the last to be taken in counts. */
+async function takeDelegated(
+  { store, clock, trust }: KeyRingOptions,
+  { seed, event: bytes }: Delegated,
+): Promise<void> {
+  const signed = read(SignedKeyEvent, bytes, 'IDENTITY_FILE_INVALID')
+  const event = parseKeyEvent(signed)
+  const { publicKey } = await localSigner(seed)
+  const keys = await store.list()
+  const root = keys.find(({ kind }) => kind === 'root')
+  const known = root ? instanceId((await localSigner(root.seed)).publicKey) : undefined
+  const fault =
+    event.type !== KEY_EVENT_TYPES.DELEGATION || !equalBytes(event.key as Uint8Array, publicKey)
+      ? 'it delegates to another key'
+      : !equalBytes(event.network, trust.network)
+        ? 'it is of another network'
+        : known !== undefined && !equalBytes(known, event.instance)
+          ? 'the state folder is of another instance'
+          : undefined
+  if (fault !== undefined) throw new PacketError('IDENTITY_FILE_INVALID', `Cannot use the delegation: ${fault}`)
+  await verifyKeyEvent(signed, event, event.rootKey as Uint8Array)
+  const [id, endsMs] = [toHex(publicKey), event.notAfterMs as number]
+  await store.add([{ kind: 'operational', id, seed, suite: 0, createdMs: clock.now(), endsMs, event: bytes }])
+  if (root !== undefined) await store.remove(root.id)
+}
+
+const lastOperational = (keys: readonly StoredKey[]) => keys.findLast(({ kind }) => kind === 'operational') as StoredKey
+
+async function makeDelegation(
+  before: StoredKey | undefined,
+  now: number,
+  parts: Parts & { readonly root: Signer },
+): Promise<StoredKey> {
   const { network, root, name, tags } = parts
   const seed = randomSeed()
   const operational = await localSigner(seed)
