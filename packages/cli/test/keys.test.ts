@@ -1,6 +1,7 @@
 /** The operational key's next key: announced, kept apart, and the only one that may follow. */
-import { copyFile, readFile, stat, writeFile } from 'node:fs/promises'
+import { copyFile, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { newSeeds } from '@mystranet/sdk'
 import { plainIdentityFile } from '@mystranet/sdk/keys/identity-file'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -25,6 +26,7 @@ interface Shown {
 const shown = async (): Promise<Shown> => JSON.parse((await here.weave('keys', 'show', '--json')).stdout) as Shown
 const delegations = async () => (await shown()).events.filter(({ type }) => type === 'delegation')
 const mode = async (path: string) => (await stat(path)).mode & 0o777
+/** Another key than the announced one. */
 const otherNextKey = async () => {
   const path = here.path('other.next')
   const seeds = newSeeds().filter(({ kind }) => kind === 'operational')
@@ -64,13 +66,36 @@ test('after the operational key was revoked only the announced one brings the id
   const { operational } = await shown()
   expect(await here.weave('keys', 'revoke', operational)).toMatchObject({ code: 0 })
   expect((await here.weave('ask', 'misty.weave', 'Hi')).stderr).toContain('KEY_REVOKED')
-  const other = await here.weave('keys', 'rotate', '--operational', '--next-key', await otherPath())
+  const other = await here.weave('keys', 'rotate', '--operational', '--next-key', here.path('other.next'))
   expect(other.stderr).toContain('KEY_EVENT_INVALID')
   expect(await here.weave('keys', 'rotate', '--operational')).toMatchObject({ code: 0 })
   expect(await here.weave('ask', 'misty.weave', 'Hi')).toMatchObject({ code: 0 })
 }, 60_000)
 
-const otherPath = async () => here.path('other.next')
+test('an agent runs with what was lent to it: its root key is nowhere in its folder', async () => {
+  const there = await place({ canary: { pieces: ['ok'] }, '*': { pieces: ['a ', 'b ', 'c'] } })
+  try {
+    // The trust file names the network; it is made at the first start.
+    await (await there.up([], { waits: false })).stop('SIGKILL')
+    await rm(join(there.state, 'agent'), { recursive: true, force: true })
+    const root = there.path('agent-root.identity')
+    expect(await there.weave('keys', 'new', '--identity', root)).toMatchObject({ code: 0 })
+    const lent = await there.weave('keys', 'lend', '--identity', root, '--out', there.path('lent'))
+    expect(lent.code).toBe(0)
+    expect(await mode(there.path('lent/operational.identity'))).toBe(0o600)
+    const env = Object.fromEntries(lent.stdout.split('\n').map((line) => line.split('=') as [string, string]))
+    const up = await there.up([], { env })
+    const asked = await there.weave('ask', 'misty.weave', 'Hi', '--save', there.path('lent.weave'))
+    expect(asked).toMatchObject({ code: 0 })
+    expect(await there.weave('verify', there.path('lent.weave'))).toMatchObject({ code: 0 })
+    await up.stop()
+    const db = new DatabaseSync(join(there.state, 'agent/keys.db'), { readOnly: true })
+    expect(db.prepare("SELECT kind FROM key WHERE kind = 'root'").all()).toEqual([])
+    db.close()
+  } finally {
+    await there.remove()
+  }
+}, 90_000)
 
 test('a rotation that was cut short after the log had it is finished by the next, without another delegation', async () => {
   for (const [from, to] of [

@@ -22,6 +22,7 @@ import { identityPath, openPlace, openSession, readIdentity, readSeeds } from '.
 import { makeFolder, stateFolder } from '../state.ts'
 import { columns } from '../terminal.ts'
 import { chainOf, writeSeeds } from './keys-file.ts'
+import { lend } from './keys-lend.ts'
 import { rotateOperational } from './keys-operational.ts'
 
 export const keys: Command = {
@@ -32,6 +33,7 @@ export const keys: Command = {
     'show',
     'rotate [--operational [--next-key FILE]]',
     'revoke KEY',
+    'lend --out DIR',
   ],
   settings: ['identity', 'passphraseFile', 'router', 'trust', 'state'],
   flags: {
@@ -42,6 +44,7 @@ export const keys: Command = {
       about: 'With rotate: the operational key, by the one that was announced to come next.',
     },
     'next-key': NEXT_KEY_FLAG,
+    out: { type: 'string', placeholder: 'DIR', about: 'With lend: where the files for the agent go.' },
     name: { type: 'string', about: 'With --enrol: a name that goes into the log; a claim, never identity.' },
   },
   examples: [
@@ -52,6 +55,7 @@ export const keys: Command = {
       'weave keys rotate --operational --next-key /media/usb/me.next',
       'when the operational key may be known to others',
     ],
+    ['weave keys lend --identity agent-root.age --out lent', 'for an agent whose root key stays here'],
     ['weave keys revoke 5f0c…', 'end a key, for good'],
   ],
   async run(call) {
@@ -60,8 +64,9 @@ export const keys: Command = {
     if (action === 'show' && rest.length === 0) return show(call)
     if (action === 'rotate' && rest.length === 0)
       return call.flags['operational'] === true ? rotateOperational(call) : rotate(call)
+    if (action === 'lend' && rest.length === 0) return lend(call)
     if (action === 'revoke' && rest.length === 1) return revoke(call, rest[0] as string)
-    throw new UsageError(['weave keys takes new, show, rotate or revoke KEY. See weave keys --help.'])
+    throw new UsageError(['weave keys takes new, show, rotate, lend or revoke KEY. See weave keys --help.'])
   },
 }
 
