@@ -5,27 +5,50 @@
  */
 import { type Context, Hono } from 'hono'
 import { cors } from 'hono/cors'
+import type { NexusDoor } from './door.ts'
 import { RouterError, refusalOf } from './errors.ts'
-import { type AnswerRoutesDeps, answerRoutes } from './http/answers.ts'
-import { type HealthDeps, healthRoutes } from './http/health.ts'
-import { type LogRoutesDeps, logRoutes } from './http/log.ts'
-import { type PacketRoutesDeps, packetRoutes } from './http/packets.ts'
-import { type KeyRoutesDeps, keyRoutes } from './http/routes.ts'
+import { answerRoutes } from './http/answers.ts'
+import { healthRoutes } from './http/health.ts'
+import { logRoutes } from './http/log.ts'
+import { packetLimit, packetRoutes } from './http/packets.ts'
+import { enrolLimit, keyRoutes } from './http/routes.ts'
+import type { Gauge, Metrics } from './metrics.ts'
 import type { RateLimit } from './rate.ts'
 import type { Trace } from './trace.ts'
 
-export interface AppDeps extends PacketRoutesDeps, AnswerRoutesDeps, KeyRoutesDeps, HealthDeps {
-  readonly log: LogRoutesDeps
+export interface ShellDeps {
+  readonly metrics: Metrics
+  readonly trace: Trace
   readonly addresses: RateLimit
   /** Whom to count a request for: the peer's address. */
   addressOf(c: Context): string
+  nowMs(): number
   readonly corsOrigins: readonly string[]
-  readonly trace: Trace
+}
+
+export interface AppDeps extends ShellDeps {
+  readonly door: NexusDoor
+  /** What is measured only when `/metrics` asks. */
+  gauges?(): Promise<readonly Gauge[]>
+  /** Middleware that a request meets before its route: an edge's own admission. */
+  readonly gate?: Hono | undefined
 }
 
 /** The router's HTTP interface, as a function from Request to Response. */
 export function createApp(deps: AppDeps): Hono {
-  const { addresses, addressOf, corsOrigins, metrics, nowMs, trace } = deps
+  const { door, metrics, gate, gauges = async () => [] } = deps
+  const app = createShell(deps)
+  if (gate !== undefined) app.route('/', gate)
+  app.route('/', packetRoutes(door))
+  app.route('/', answerRoutes(door))
+  app.route('/', keyRoutes(door))
+  app.route('/log', logRoutes(door))
+  app.route('/', healthRoutes({ door, metrics, gauges }))
+  return app
+}
+
+/** What every request meets, whatever answers it: counting, origins, rate by address, caps, and errors as documents. */
+export function createShell({ addresses, addressOf, corsOrigins, metrics, nowMs, trace }: ShellDeps): Hono {
   const app = new Hono()
   app.use(async (c, next) => {
     await next()
@@ -43,11 +66,8 @@ export function createApp(deps: AppDeps): Hono {
     addresses.take(addressOf(c), nowMs())
     await next()
   })
-  app.route('/', packetRoutes(deps))
-  app.route('/', answerRoutes(deps))
-  app.route('/', keyRoutes(deps))
-  app.route('/log', logRoutes(deps.log))
-  app.route('/', healthRoutes(deps))
+  app.use('/v1/packets', packetLimit)
+  app.use('/v1/keys', enrolLimit)
   app.notFound(() => new RouterError('NOT_FOUND', 'There is nothing here').toResponse())
   app.onError((error) => {
     const refusal = refusalOf(error)

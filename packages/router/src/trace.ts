@@ -4,8 +4,6 @@
  *
  * @module
  */
-import pino, { type DestinationStream } from 'pino'
-import type { LogLevel } from './config.ts'
 
 /** All that a line may say. Hex ids, codes, numbers and short reasons of our own. */
 export interface TraceFields {
@@ -40,19 +38,19 @@ const FIELDS: readonly (keyof TraceFields)[] = [
   'url',
 ]
 
-/** @param destination Standard output unless given. */
-export function createTrace(level: LogLevel, destination?: DestinationStream): Trace {
-  const options = { level, base: { program: 'router' } }
-  const logger = destination === undefined ? pino(options) : pino(options, destination)
+export type TraceLine = Readonly<Record<string, unknown>>
+
+/** A trace that hands its lines on, with nothing in them but what may be written. */
+export function traceOf(info: (line: TraceLine) => void, error: (line: TraceLine) => void): Trace {
   const named = (fields: TraceFields) =>
     Object.fromEntries(FIELDS.flatMap((name) => (fields[name] === undefined ? [] : [[name, fields[name]]])))
   return {
-    stage: (stage, fields) => logger.info({ stage, ...named(fields) }),
-    fault(stage, error, fields = {}) {
-      const name = error instanceof Error ? error.name : typeof error
-      const code = error instanceof Error && 'code' in error ? String(error.code) : undefined
-      const at = error instanceof Error ? error.stack?.match(/\n\s+at [^\n]+/)?.[0]?.trim() : undefined
-      logger.error({ stage, ...named(fields), error: name, ...(code && { code }), ...(at && { at }) })
+    stage: (stage, fields) => info({ stage, ...named(fields) }),
+    fault(stage, fault, fields = {}) {
+      const name = fault instanceof Error ? fault.name : typeof fault
+      const code = fault instanceof Error && 'code' in fault ? String(fault.code) : undefined
+      const at = fault instanceof Error ? fault.stack?.match(/\n\s+at [^\n]+/)?.[0]?.trim() : undefined
+      error({ stage, ...named(fields), error: name, ...(code && { code }), ...(at && { at }) })
     },
   }
 }

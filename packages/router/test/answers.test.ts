@@ -294,7 +294,7 @@ describe('a routing table', () => {
 describe('enrolment', () => {
   it('of an unknown instance needs an invitation, which enrols one instance only', async () => {
     const { world } = await setup()
-    const { inviteHash } = await import('../src/http/routes.ts')
+    const { inviteHash } = await import('../src/nexus-door.ts')
     const invite = 'a-token-of-some-length'
     await world.stores.invites.add(inviteHash(invite), world.clock.nowMs + 60_000)
     const post = async (seed: number, token?: string) => {

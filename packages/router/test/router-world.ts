@@ -55,6 +55,7 @@ import {
   memoryWitnessStore,
   walDisk,
 } from '../src/adapters/memory-log.ts'
+import { createTrace } from '../src/adapters/pino-trace.ts'
 import type { DispatchStores } from '../src/adapters/sqlite/stores.ts'
 import { createAgentLinks } from '../src/agent-links.ts'
 import { createApp } from '../src/app.ts'
@@ -62,9 +63,9 @@ import { type RouterConfig, readConfig } from '../src/config.ts'
 import { openLog } from '../src/log/log.ts'
 import { createMetrics } from '../src/metrics.ts'
 import { createNexus } from '../src/nexus.ts'
+import { nexusDoor } from '../src/nexus-door.ts'
 import { packetLog } from '../src/packet-log.ts'
 import { createRateLimit } from '../src/rate.ts'
-import { createTrace } from '../src/trace.ts'
 import { createWitness } from '../src/witness/witness.ts'
 
 export const logSigner = testSigner('log.test/router', 1)
@@ -174,20 +175,22 @@ export async function openWorld(state: WorldState = worldState(), overrides: Par
     nowMs: () => clock.nowMs,
     random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)).fill(++last & 0xff, 0, 1),
   })
-  const app = createApp({
+  const nowMs = () => clock.nowMs
+  const door = nexusDoor({
     ...stores,
     nexus,
-    metrics,
-    trace,
-    submit: nexus.submit,
-    readAnswer: nexus.readAnswer,
-    agents: nexus.agents,
-    nowMs: () => clock.nowMs,
+    nowMs,
     heartbeatMs: config.heartbeatMs,
     canaryMs: config.canaryMs,
-    corsOrigins: config.corsOrigins,
     isLogStopped: () => log.stopped,
     log: { published: log.published, tiles: state.log.tiles },
+  })
+  const app = createApp({
+    door,
+    metrics,
+    trace,
+    nowMs,
+    corsOrigins: config.corsOrigins,
     addresses: createRateLimit('address', { perMinute: config.addressPerMinute, burst: config.addressBurst }),
     addressOf: () => 'test',
   })
@@ -222,6 +225,7 @@ export async function openWorld(state: WorldState = worldState(), overrides: Par
     state,
     config,
     nexus,
+    door,
     app,
     links,
     log,

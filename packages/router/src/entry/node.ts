@@ -18,20 +18,22 @@ import type { Context } from 'hono'
 import type { DestinationStream } from 'pino'
 import { filesTiles } from '../adapters/files-tiles.ts'
 import { filesWal } from '../adapters/files-wal.ts'
+import { createTrace } from '../adapters/pino-trace.ts'
 import { openSqliteStores } from '../adapters/sqlite/stores.ts'
 import { sqliteLog, sqliteWitnessStore } from '../adapters/sqlite-log.ts'
 import { createAgentLinks } from '../agent-links.ts'
 import { createApp } from '../app.ts'
 import { type RouterConfig, readConfig } from '../config.ts'
-import { inviteHash } from '../http/routes.ts'
 import { type Log, openLog } from '../log/log.ts'
 import type { WitnessLink } from '../log/ports.ts'
 import { createMetrics } from '../metrics.ts'
 import { createNexus, type Nexus } from '../nexus.ts'
+import { inviteHash, nexusDoor } from '../nexus-door.ts'
+import { gaugesOf } from '../nexus-state.ts'
 import { packetLog } from '../packet-log.ts'
 import type { AgentLinks, Invites } from '../ports.ts'
 import { createRateLimit } from '../rate.ts'
-import { createTrace, type Trace } from '../trace.ts'
+import type { Trace } from '../trace.ts'
 import { createWitness } from '../witness/witness.ts'
 
 /** Keys that a router holds. None of them signs a routing table. */
@@ -115,20 +117,22 @@ export async function openRouter(options: StartOptions): Promise<StartedRouter> 
     nowMs: Date.now,
     random: (bytes) => new Uint8Array(randomBytes(bytes)),
   })
-  const app = createApp({
+  const state = {
     ...stores,
-    nexus,
-    metrics,
-    trace,
-    submit: nexus.submit,
-    readAnswer: nexus.readAnswer,
     agents: nexus.agents,
     nowMs: Date.now,
-    heartbeatMs: config.heartbeatMs,
     canaryMs: config.canaryMs,
-    corsOrigins: config.corsOrigins,
     isLogStopped: () => files.log.stopped,
-    log: { published: files.log.published, tiles: files.tiles },
+  }
+  const log = { published: files.log.published, tiles: files.tiles }
+  const door = nexusDoor({ ...state, nexus, log, heartbeatMs: config.heartbeatMs })
+  const app = createApp({
+    door,
+    metrics,
+    trace,
+    gauges: () => gaugesOf(state),
+    nowMs: Date.now,
+    corsOrigins: config.corsOrigins,
     addresses: createRateLimit('address', { perMinute: config.addressPerMinute, burst: config.addressBurst }),
     addressOf,
   })

@@ -5,12 +5,13 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { draftOf, logWorld, trust } from '../../test/log-world.ts'
 import { verifyLog } from '../log/fsck.ts'
 import type { ConfirmedRound } from '../log/ports.ts'
+import { publishedFile } from '../nexus-door.ts'
 import { logRoutes } from './log.ts'
 
 describe('the log over HTTP', () => {
   const world = logWorld()
   let round: ConfirmedRound | undefined
-  const app = logRoutes({ published: () => round, tiles: world.tiles })
+  const app = logRoutes({ logFile: (path) => publishedFile({ published: () => round, tiles: world.tiles }, path) })
   beforeAll(async () => {
     const log = await world.open()
     await log.append(Array.from({ length: 300 }, (_, i) => draftOf(`${i}`, { addendum: utf8(`secret ${i}`) })))
@@ -54,7 +55,9 @@ describe('the log over HTTP', () => {
   ])('does not serve %s', async (path) => expect((await app.request(path)).status).toBe(404))
 
   it('serves nothing before the first checkpoint is cosigned', async () => {
-    const empty = logRoutes({ published: () => undefined, tiles: world.tiles })
+    const empty = logRoutes({
+      logFile: (path) => publishedFile({ published: () => undefined, tiles: world.tiles }, path),
+    })
     expect((await empty.request('/checkpoint')).status).toBe(404)
     expect((await empty.request('/tile/0/000')).status).toBe(404)
   })

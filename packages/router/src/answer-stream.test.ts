@@ -1,8 +1,8 @@
 import { createRecordParser } from '@mystranet/sdk/envelope'
 import { describe, expect, it } from 'vitest'
-import type { AnswerReader } from '../nexus.ts'
-import type { StoredAnswerRecord } from '../ports.ts'
-import { answerStream } from './answers.ts'
+import { answerStream } from './answer-stream.ts'
+import type { AnswerReader } from './nexus.ts'
+import type { StoredAnswerRecord } from './ports.ts'
 
 const page = (position: number): StoredAnswerRecord[] => [
   { type: 'frame', key: `f${position}`, value: new Uint8Array(100), frame: position, position },
