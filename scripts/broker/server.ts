@@ -1,7 +1,7 @@
 // A real nats-server for tests: on a port of its own, with its store in a folder that survives a restart.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
@@ -9,6 +9,8 @@ import { fileURLToPath } from 'node:url'
 
 export interface Broker {
   readonly url: string
+  /** Where it takes WebSockets. */
+  readonly webSocketUrl: string
   /** Ends the server; its store stays. */
   stop(signal?: NodeJS.Signals): Promise<void>
   /** Starts it again on the same port, with the same store. */
@@ -36,10 +38,12 @@ function program(): string {
 /** Starts a server that answers. @param flags More flags of nats-server. */
 export async function startBroker(...flags: readonly string[]): Promise<Broker> {
   const store = await mkdtemp(join(tmpdir(), 'broker-'))
-  const port = await freePort()
+  const [port, webPort] = [await freePort(), await freePort()]
+  const config = join(store, 'server.conf')
+  await writeFile(config, `websocket { listen: "127.0.0.1:${webPort}", no_tls: true }\n`)
   let child: ChildProcess | undefined
   const start = async () => {
-    const args = ['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', store, ...flags]
+    const args = ['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', store, '-c', config, ...flags]
     const started = spawn(program(), args, { stdio: ['ignore', 'ignore', 'pipe'] })
     child = started
     let said = ''
@@ -61,6 +65,7 @@ export async function startBroker(...flags: readonly string[]): Promise<Broker> 
   await start()
   return {
     url: `nats://127.0.0.1:${port}`,
+    webSocketUrl: `ws://127.0.0.1:${webPort}`,
     start,
     stop,
     async remove() {

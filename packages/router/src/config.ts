@@ -66,6 +66,7 @@ export const NUMBER_SETTINGS = {
     'How long a finished answer can be fetched.',
   ),
   canaryMs: row('WEAVE_CANARY_MS', 24_000, 1_000, 3_600_000, 'Greatest age of an agent’s canary for /readyz.'),
+  nexusDeadlineMs: row('WEAVE_NEXUS_DEADLINE_MS', 8_000, 100, 60_000, 'Wait of an edge for its nexus; then 503.'),
   senderPerMinute: row('WEAVE_SENDER_PER_MINUTE', 600, 1, 1_000_000, 'Packets a minute from one sender.'),
   senderBurst: row('WEAVE_SENDER_BURST', 120, 1, 1_000_000, 'Packets at once from one sender.'),
   addressPerMinute: row('WEAVE_ADDRESS_PER_MINUTE', 6_000, 1, 10_000_000, 'HTTP requests a minute from one address.'),

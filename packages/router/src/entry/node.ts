@@ -152,6 +152,7 @@ export async function openRouter(options: StartOptions): Promise<StartedRouter> 
     async listen() {
       const opened = await listen(app, config)
       server = opened.server
+      fabric?.serve(door)
       trace.stage('listen', { url: opened.url })
       return opened.url
     },
@@ -187,6 +188,7 @@ async function openFabric({ nats }: StartOptions, config: RouterConfig, links: A
     replicas: config.natsReplicas,
     maxBytes: config.natsMaxBytes,
     onLost: (cause) => trace.fault('nats', cause),
+    onFault: (error) => trace.fault('edge', error),
   })
 }
 

@@ -1,0 +1,144 @@
+/** Edges of the router as programs, on each runtime that has one. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import { bun, deno, workerd } from '../../../scripts/runtime/program.ts'
+import { freePort, until } from './weave.ts'
+
+export interface RunningEdge {
+  readonly url: string
+  stop(): Promise<void>
+}
+
+/** `WEAVE_NATS_URL` is of the kind that the runtime dials. */
+export type EdgeEnv = Readonly<Record<string, string>>
+
+export interface EdgeRuntime {
+  readonly name: string
+  /** What it dials the broker by. */
+  readonly dials: 'socket' | 'WebSocket'
+  start(env: EdgeEnv): Promise<RunningEdge>
+}
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
+const ENTRIES = join(ROOT, 'packages/router/src/entry')
+const OUT = join(ROOT, '.cache/edge')
+const EXAMPLE = join(ROOT, 'examples/edge-worker')
+
+/** @param program As scripts/runtime finds it. */
+function found(program: string | undefined, name: string): string {
+  if (program === undefined)
+    throw new Error(`Cannot test an edge on ${name}: it is not here, wanted it from pnpm install`)
+  return program
+}
+
+/** Runs a program that says its address in its first line. */
+async function run(program: string, args: readonly string[], env: EdgeEnv): Promise<RunningEdge> {
+  const child = spawned(program, args, { ...env, WEAVE_PORT: '0' })
+  const lines = createInterface({ input: child.stdout as NonNullable<ChildProcess['stdout']> })
+  for await (const line of lines) {
+    const { url } = JSON.parse(line) as { url: string }
+    // What it says later is read as well, or it would stop when the pipe is full.
+    child.stdout?.resume()
+    return { url, stop: () => stopped(child) }
+  }
+  throw new Error(`${program} ended: ${child.said()}`)
+}
+
+function spawned(program: string, args: readonly string[], env: EdgeEnv) {
+  const { PATH = '', HOME = OUT } = process.env
+  const whole = { PATH, HOME, NO_COLOR: '1', DENO_NO_UPDATE_CHECK: '1', DENO_DIR: join(OUT, 'deno-dir'), ...env }
+  const child = spawn(program, args, { cwd: EXAMPLE, env: whole, stdio: ['ignore', 'pipe', 'pipe'] })
+  let said = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-4_096)))
+  return Object.assign(child as ChildProcess, { said: () => said })
+}
+
+async function stopped(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const ended = new Promise((resolve) => child.once('close', resolve))
+  child.kill('SIGTERM')
+  const timer = setTimeout(() => child.kill('SIGKILL'), 5_000)
+  await ended
+  clearTimeout(timer)
+}
+
+/** One file, with the conditions under which the runtime itself resolves packages. */
+async function bundled(name: 'deno' | 'bun'): Promise<string> {
+  await mkdir(OUT, { recursive: true })
+  const outfile = join(OUT, `edge-${name}.mjs`)
+  await build({
+    entryPoints: [join(ENTRIES, `edge-${name}.ts`)],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    target: 'es2023',
+    format: 'esm',
+    conditions: ['@mystranet/source', name, 'node', 'import'],
+    // Packages in CommonJS ask for modules of Node by `require`.
+    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url)" },
+    logLevel: 'error',
+  })
+  return outfile
+}
+
+/** The example, built and configured as its README says; only the port is another. */
+export async function startWorkerd(env: EdgeEnv): Promise<RunningEdge> {
+  await build({
+    entryPoints: [join(EXAMPLE, 'worker.ts')],
+    outfile: join(EXAMPLE, 'dist/worker.js'),
+    bundle: true,
+    platform: 'browser',
+    format: 'esm',
+    conditions: ['@mystranet/source', 'workerd', 'worker'],
+    logLevel: 'error',
+  })
+  const port = await freePort()
+  const child = spawned(
+    found(workerd(), 'workerd'),
+    ['serve', 'edge.capnp', `--socket-addr=http=127.0.0.1:${port}`],
+    env,
+  )
+  child.stdout?.resume()
+  const url = `http://127.0.0.1:${port}`
+  await until('workerd answers', async () => {
+    if (child.exitCode !== null) throw new Error(`workerd ended: ${child.said()}`)
+    return fetch(`${url}/health`).then(
+      ({ ok }) => ok,
+      () => false,
+    )
+  })
+  return { url, stop: () => stopped(child) }
+}
+
+const DENO_FLAGS = [
+  '--no-config',
+  '--no-remote',
+  '--no-npm',
+  '--allow-net',
+  '--allow-env',
+  '--allow-read',
+  '--allow-sys',
+]
+
+export const EDGE_RUNTIMES: readonly EdgeRuntime[] = [
+  {
+    name: 'Node',
+    dials: 'socket',
+    start: (env) => run(process.execPath, ['--conditions=@mystranet/source', join(ENTRIES, 'edge-node.ts')], env),
+  },
+  {
+    name: 'Deno',
+    dials: 'socket',
+    start: async (env) => run(found(deno(), 'Deno'), ['run', ...DENO_FLAGS, await bundled('deno')], env),
+  },
+  {
+    name: 'Bun',
+    dials: 'socket',
+    start: async (env) => run(found(bun(), 'Bun'), ['run', await bundled('bun')], env),
+  },
+  { name: 'workerd', dials: 'WebSocket', start: startWorkerd },
+]

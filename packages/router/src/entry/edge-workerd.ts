@@ -1,0 +1,55 @@
+/**
+ * An edge on workerd: a Worker in front, which refuses what it can, and one object behind it that keeps the connection to
+ * the broker, for a connection that one request opened is of no use to another (docs/decisions/0014). The settings of
+ * `edge/settings.ts` are text bindings.
+ *
+ * @module
+ */
+import { natsNexus } from '../adapters/nats-nexus.ts'
+import { connectWebSocket } from '../adapters/nats-websocket.ts'
+import { innerEdge, outerEdge } from '../edge/edge.ts'
+import { type EdgeSettings, readEdgeSettings } from '../edge/settings.ts'
+
+interface Env {
+  readonly WEAVE_LINK: { idFromName(name: string): unknown; get(id: unknown): { fetch(r: Request): Promise<Response> } }
+}
+
+const WEB_SOCKETS = ['ws:', 'wss:']
+
+const settingsOf = (env: Env): EdgeSettings => {
+  const texts = Object.entries(env).filter((entry): entry is [string, string] => typeof entry[1] === 'string')
+  return readEdgeSettings(Object.fromEntries(texts), WEB_SOCKETS)
+}
+
+/** Durable Object: holds the connection to the broker and asks the nexus. Stores nothing. */
+export class WeaveLink {
+  readonly #app: ReturnType<typeof innerEdge>
+
+  constructor(_: unknown, env: Env) {
+    const settings = settingsOf(env)
+    const { natsUrl, nexusDeadlineMs: deadlineMs } = settings
+    this.#app = innerEdge(settings, natsNexus({ connect: () => connectWebSocket(natsUrl, 'weave edge'), deadlineMs }))
+  }
+
+  fetch(request: Request): Response | Promise<Response> {
+    return this.#app.fetch(request)
+  }
+}
+
+/** Local workerd says the peer's port as well. */
+const peerOf = (request: Request) =>
+  (request as { cf?: { clientIp?: string } }).cf?.clientIp?.replace(/:\d+$/, '') ?? undefined
+
+let app: ReturnType<typeof outerEdge> | undefined
+
+export default {
+  fetch(request: Request, env: Env): Response | Promise<Response> {
+    const { WEAVE_LINK: link } = env
+    app ??= outerEdge(
+      settingsOf(env),
+      (admitted) => link.get(link.idFromName('link')).fetch(admitted),
+      (c) => peerOf(c.req.raw),
+    )
+    return app.fetch(request)
+  },
+}
