@@ -98,6 +98,17 @@ describe('the import rules, over a planted violation', () => {
     ['portable', 'node: in the schemas', { 'packages/schemas/src/a.ts': "import 'node:buffer'" }],
     ['portable', 'a built-in without its prefix', { 'packages/detector/src/a.ts': "import 'crypto'" }],
     ['portable', 'a dynamic import', { 'packages/sdk/src/a.ts': "export const f = () => import('node:fs')" }],
+    ['edge-is-portable', 'node: in the edge', { 'packages/router/src/edge/a.ts': "import 'node:fs'" }],
+    ['edge-is-portable', 'node: in its HTTP', { 'packages/router/src/http/a.ts': "import 'node:buffer'" }],
+    [
+      'edge-parts',
+      'reaches a part that is not portable, two imports away',
+      {
+        'packages/router/src/edge/a.ts': "import '../app.ts'",
+        'packages/router/src/app.ts': "import './nexus.ts'",
+        'packages/router/src/nexus.ts': 'export const nexus = 1',
+      },
+    ],
     ['one-door-per-vendor', 'protobuf outside schemas', { 'packages/sdk/src/a.ts': "import '@bufbuild/protobuf'" }],
     ['one-door-per-vendor', 'llama in the loop', { 'packages/agent/src/loop.ts': "import 'node-llama-cpp'" }],
     [

@@ -70,6 +70,10 @@ const VENDORS: Readonly<Record<string, string>> = {
 const SEALS_OR_OPENS =
   '^packages/sdk/src/(packet/.*|stream/(frame|answer|index)\\.ts|keys/(hpke|kem)\\.ts|client\\.ts|index\\.ts)$'
 
+/** What an edge is made of. */
+const EDGE_PARTS =
+  '^packages/router/src/((edge|http)/|(app|config|door|errors|metrics|rate|trace|entry/edge-workerd|adapters/nats-(broker|nexus[^/]*|websocket))\\.ts$)'
+
 const TESTS = '\\.(test|contract)\\.ts$|/(test|conformance)/'
 
 const literal = (text: string): string => text.replaceAll('.', '\\.').replaceAll('/', '\\/')
@@ -132,6 +136,18 @@ export const forbidden: readonly Rule[] = [
     'schemas, sdk and detector run everywhere: node: modules only in adapters and tests.',
     { path: '^packages/(schemas|sdk|detector)/src/', pathNot: [TESTS, '/adapters/'] },
     { dependencyTypes: ['core'] },
+  ),
+  forbid(
+    'edge-is-portable',
+    'The edge runs on workerd without Node compatibility: nothing that it is made of uses a node: module.',
+    { path: EDGE_PARTS, pathNot: TESTS },
+    { dependencyTypes: ['core'] },
+  ),
+  forbid(
+    'edge-parts',
+    'The edge reaches only the parts of the router that are named portable.',
+    { path: '^packages/router/src/(edge/|entry/edge-workerd)', pathNot: TESTS },
+    { path: '^packages/router/src/', pathNot: EDGE_PARTS, reachable: true },
   ),
   forbid(
     'index-is-for-outsiders',

@@ -10,8 +10,8 @@ import { RouterError, refusalOf } from './errors.ts'
 import { answerRoutes } from './http/answers.ts'
 import { healthRoutes } from './http/health.ts'
 import { logRoutes } from './http/log.ts'
-import { packetLimit, packetRoutes } from './http/packets.ts'
-import { enrolLimit, keyRoutes } from './http/routes.ts'
+import { packetCap, packetRoutes } from './http/packets.ts'
+import { enrolCap, keyRoutes } from './http/routes.ts'
 import type { Gauge, Metrics } from './metrics.ts'
 import type { RateLimit } from './rate.ts'
 import type { Trace } from './trace.ts'
@@ -66,8 +66,8 @@ export function createShell({ addresses, addressOf, corsOrigins, metrics, nowMs,
     addresses.take(addressOf(c), nowMs())
     await next()
   })
-  app.use('/v1/packets', packetLimit)
-  app.use('/v1/keys', enrolLimit)
+  app.use('/v1/packets', packetCap)
+  app.use('/v1/keys', enrolCap)
   app.notFound(() => new RouterError('NOT_FOUND', 'There is nothing here').toResponse())
   app.onError((error) => {
     const refusal = refusalOf(error)

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { MAX_PACKET_BYTES } from '@mystranet/schemas/limits'
 import { natsNexus } from '../adapters/nats-nexus.ts'
 import { connectWebSocket } from '../adapters/nats-websocket.ts'
 import { innerEdge, outerEdge } from '../edge/edge.ts'
@@ -14,6 +15,7 @@ interface Env {
   readonly WEAVE_LINK: { idFromName(name: string): unknown; get(id: unknown): { fetch(r: Request): Promise<Response> } }
 }
 
+const MAX_DRAINED_BYTES = 2 * MAX_PACKET_BYTES
 const WEB_SOCKETS = ['ws:', 'wss:']
 
 const settingsOf = (env: Env): EdgeSettings => {
@@ -42,14 +44,31 @@ const peerOf = (request: Request) =>
 
 let app: ReturnType<typeof outerEdge> | undefined
 
+/**
+ * Reads what a refusal left of a body, within bounds: workerd closes the connection of an unread one, and its sender would see
+ * that instead of the refusal.
+ */
+async function drain({ body }: Request): Promise<void> {
+  if (body === null || body.locked) return
+  const reader = body.getReader()
+  for (let bytes = 0; bytes < MAX_DRAINED_BYTES; ) {
+    const { done, value } = await reader.read()
+    if (done) return
+    bytes += value.length
+  }
+  await reader.cancel()
+}
+
 export default {
-  fetch(request: Request, env: Env): Response | Promise<Response> {
+  async fetch(request: Request, env: Env): Promise<Response> {
     const { WEAVE_LINK: link } = env
     app ??= outerEdge(
       settingsOf(env),
       (admitted) => link.get(link.idFromName('link')).fetch(admitted),
       (c) => peerOf(c.req.raw),
     )
-    return app.fetch(request)
+    const response = await app.fetch(request)
+    if (!response.ok) await drain(request).catch(() => undefined)
+    return response
   },
 }

@@ -5,17 +5,11 @@
  */
 import { MAX_PACKET_BYTES } from '@mystranet/schemas/limits'
 import { Hono } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
 import type { NexusDoor } from '../door.ts'
-import { RouterError } from '../errors.ts'
+import { bodyCap } from './body-cap.ts'
 
-/** Stops a body over the cap, 8 MiB, wherever it is read. */
-export const packetLimit = bodyLimit({
-  maxSize: MAX_PACKET_BYTES,
-  onError(): never {
-    throw new RouterError('PACKET_TOO_LARGE', `Cannot take the packet: wanted at most ${MAX_PACKET_BYTES} bytes`)
-  },
-})
+/** For bodies of packets, wherever they are read. */
+export const packetCap = bodyCap(MAX_PACKET_BYTES, 'take the packet')
 
 /**
  * `POST /v1/packets`: a REQUEST or a CANCEL. `202` with the exact bytes of the Receipt of its leaf (`application/x-protobuf`),

@@ -6,21 +6,13 @@
 import { fromHex } from '@mystranet/sdk/bytes'
 import { parseInstanceId } from '@mystranet/sdk/keys/name'
 import { Hono } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
 import type { NexusDoor } from '../door.ts'
-import { RouterError } from '../errors.ts'
+import { bodyCap } from './body-cap.ts'
 
-/** Bytes of key events that one request may bring. */
-export const MAX_ENROL_BYTES = 256 * 1024
 const PROTOBUF = 'application/x-protobuf'
 
-/** Stops a body over the cap. */
-export const enrolLimit = bodyLimit({
-  maxSize: MAX_ENROL_BYTES,
-  onError(): never {
-    throw new RouterError('PACKET_TOO_LARGE', `Cannot enrol: wanted at most ${MAX_ENROL_BYTES} bytes`)
-  },
-})
+/** For key events that one request brings. */
+export const enrolCap = bodyCap(256 * 1024, 'enrol')
 
 /**
  * - `GET /v1/routes`: `Routes`, the table in force, its receipt, and of each candidate the chain with its live keys.
