@@ -8,6 +8,7 @@ import { createCalls } from './calls.ts'
 import type { Desk, Signing } from './desk.ts'
 import { type EndorsementDocuments, endorse } from './endorse.ts'
 import type { Engine } from './engine.ts'
+import { createHistory, type ForkEvidence } from './history.ts'
 import { type KeyRingOptions, openKeyRing } from './keys/ring.ts'
 import { createLoop } from './loop.ts'
 import { createSessions } from './open.ts'
@@ -40,6 +41,8 @@ export interface AgentOptions extends Pick<KeyRingOptions, 'name' | 'tags' | 'su
   readonly canaryAfterMs?: number | undefined
   /** Logs key events by another way than the link, for a router that lets nobody enrol over it. @returns receipts. */
   readonly enrol?: ((events: readonly Uint8Array[]) => Promise<readonly Uint8Array[]>) | undefined
+  /** Keeps proof that the log forked, out of the router's reach. May be told the same twice. */
+  readonly keepEvidence?: ((evidence: ForkEvidence) => Promise<void>) | undefined
   /** A line for people; it goes to the router too. */
   readonly log?: ((line: string) => void) | undefined
 }
@@ -68,7 +71,11 @@ export async function startAgent(
   const { engine, attempts, trust, clock = { now: () => Date.now() } } = options
   const ring = await openKeyRing({ ...options, store: options.keys, clock, trust })
   const engineIs = engine.description
-  const receiver = { instance: ring.instance, trust, clock, chains: rememberChains(trust) }
+  const history = createHistory(trust, (evidence) => {
+    log(`the log forked at size ${evidence.treeSize}`)
+    options.keepEvidence?.(evidence).catch((error: unknown) => log(`evidence of a fork not kept: ${reasonOf(error)}`))
+  })
+  const receiver = { instance: ring.instance, trust, clock, chains: rememberChains(trust), history }
   const endorsement = await endorse(statementOf(engineIs, receiver), options.documents ?? {}, trust, clock.now())
   const link = typeof dial === 'function' ? await dial(ring.instance) : dial
   const send: Link['send'] = (message) => link.send(message)

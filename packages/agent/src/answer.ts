@@ -19,7 +19,7 @@ import { closeContentOf } from '@mystranet/sdk/stream'
 import type { Desk, Run, Signing } from './desk.ts'
 import { EngineError, type EngineEvent, type FinishReason, type Usage } from './engine.ts'
 import type { Running } from './infer.ts'
-import { abort, confirmOpen, draftReply, reasonOf, sendReply } from './reply.ts'
+import { abort, confirmOpen, draftReply, reasonOf, sendReply, verifyAndLearn } from './reply.ts'
 import { createFrameStream, type FrameStream } from './stream.ts'
 
 /** How a generation ended. `error` is the refusal behind a finish that is not complete, by its number. */
@@ -141,7 +141,9 @@ async function close(
   const state = finish === 'ERROR' ? 'interrupted' : 'finished'
   const end = { packetId: packet.id, attempt, state, close: sealed.bytes, frames: stream.frames } as const
   if ((await desk.attempts.finish(end)) === 'taken') throw lost('CLOSE')
-  await sendReply(desk, sealed.bytes)
+  const [receipt] = await sendReply(desk, sealed.bytes)
+  // The answer is out: what its receipt shows of the log is for the packets to come.
+  verifyAndLearn(desk, receipt).catch((error: unknown) => desk.log(`receipt of CLOSE: ${reasonOf(error)}`))
 }
 
 /** The log never had the OPEN: none of its frames left, and none may. */

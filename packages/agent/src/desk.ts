@@ -6,6 +6,7 @@
 import type { AgentMessage, RouterMessage } from '@mystranet/schemas/link'
 import type { Calls } from './calls.ts'
 import type { Engine } from './engine.ts'
+import type { History } from './history.ts'
 import type { KeyRing, PacketKey } from './keys/ring.ts'
 import type { Sessions } from './open.ts'
 import type { AttemptStore } from './ports.ts'
@@ -21,6 +22,7 @@ export interface Signing {
 
 export interface Desk extends Receiver {
   readonly ring: KeyRing
+  readonly history: History
   readonly sessions: Sessions
   readonly engine: Engine
   readonly attempts: AttemptStore

@@ -43,6 +43,8 @@ async function handle(desk: Desk, run: Run): Promise<void> {
 /** Opens a recorded request and begins to answer it: the model reads while replies are signed, kept and sent. */
 async function begin(desk: Desk, run: Run, request: ProvenRequest) {
   const opened = await open(request, desk.ring, desk.sessions)
+  const { knownCheckpoint } = opened.content
+  if (knownCheckpoint !== undefined) await desk.history.compare(knownCheckpoint)
   const generation = generationOf(opened.content.chat, desk.engine, toHex(run.packet.id))
   return { opened, running: await infer(desk.engine, generation, run.stop.signal) }
 }

@@ -18,6 +18,7 @@ import { readIdentityFile } from '@mystranet/sdk/keys/identity-file/node'
 import type { SeedKind } from '@mystranet/sdk/keys/name'
 import { parseTrustFile } from '@mystranet/sdk/proof/trust-file'
 import { createRouter } from '@mystranet/sdk/transport/router'
+import { evidenceFiles } from './adapters/evidence-files.ts'
 import { parentLink } from './adapters/parent-link.ts'
 import type { Script } from './adapters/scripted-engine.ts'
 import { sqliteAttempts } from './adapters/sqlite-attempts.ts'
@@ -86,7 +87,9 @@ async function main(): Promise<void> {
   const engine = await ENGINES[config.engine](config)
   const { name, tags, suites, maxRunning } = config
   const enrol = enrolAt(config)
-  const options = { name, tags, suites, maxRunning, ...given, keys, attempts, engine, trust, documents, enrol }
+  const keepEvidence = evidenceFiles(join(stateFolder, 'evidence'))
+  const kept = { keys, attempts, keepEvidence }
+  const options = { name, tags, suites, maxRunning, ...given, ...kept, engine, trust, documents, enrol }
   const agent = await startAgent(options, dial)
   if (config.nats !== undefined) {
     const { slots: count, model } = engine.description

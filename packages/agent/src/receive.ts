@@ -22,6 +22,7 @@ import {
   type VerifiedReceipt,
   verifyReceipt,
 } from '@mystranet/sdk/proof/receipt'
+import type { History } from './history.ts'
 import type { Clock } from './ports.ts'
 
 /** Under what the agent believes a router. */
@@ -35,6 +36,8 @@ export interface Receiver {
   readonly clock: Clock
   /** Chains of senders that were here before. Absent: each packet pays for its own. */
   readonly chains?: SenderChains | undefined
+  /** What is known of the log. Absent: nothing is compared. */
+  readonly history?: History | undefined
 }
 
 /** Verifies a sender's chain. Its exact bytes once verified, they are not verified again. */
@@ -121,12 +124,12 @@ export function checkAcceptBy({ acceptByMs }: Pick<ProvenRequest, 'acceptByMs'>,
  * is remembered.
  *
  * @throws {PacketError} `ATTEMPT_UNPROVEN`, `LEAF_MISMATCH`, `ATTEMPT_LATE`, `KEY_UNKNOWN`, `KEY_REVOKED`, `KEY_EXPIRED`,
- *   `SIGNATURE_INVALID`, `RECIPIENTS_MISMATCH`, `CIPHERTEXT_MISMATCH`.
+ *   `SIGNATURE_INVALID`, `RECIPIENTS_MISMATCH`, `CIPHERTEXT_MISMATCH`; `CHECKPOINT_ROLLED_BACK` when the log forked.
  */
 export async function prove(candidate: Candidate, receiver: Receiver): Promise<ProvenRequest> {
   const { packet, attempt } = candidate
   const { core } = packet
-  const checkpoints = rememberCheckpoints(receiver.trust)
+  const checkpoints = receiver.history?.checkpoints ?? rememberCheckpoints(receiver.trust)
   const { chains = rememberChains(receiver.trust) } = receiver
   const delivery = readDelivery(packet)
   const partition = packetPartition(core.sender, core.correlationId)
@@ -157,6 +160,8 @@ export async function prove(candidate: Candidate, receiver: Receiver): Promise<P
   }
   await verifyOrigin(packet, packet.origin)
   checkHashes(packet)
+  receiver.history?.learn(parseReceipt(delivery.requestReceipt as Uint8Array), request)
+  receiver.history?.learn(parseReceipt(delivery.attemptReceipt as Uint8Array), tried)
   return { ...candidate, partition, acceptByMs } as unknown as ProvenRequest
 }
 

@@ -11,7 +11,7 @@ import { parseHeader, parsePacket } from '@mystranet/sdk/envelope'
 import { isPacketError, PacketError } from '@mystranet/sdk/errors'
 import { type ReplyDraft, replyCore, signBodiless } from '@mystranet/sdk/packet'
 import { packetPartition } from '@mystranet/sdk/proof/leaf'
-import { checkLeaf, verifyReceipt } from '@mystranet/sdk/proof/receipt'
+import { checkLeaf, parseReceipt, type VerifiedReceipt, verifyReceipt } from '@mystranet/sdk/proof/receipt'
 import type { Desk, Run } from './desk.ts'
 import type { PacketKey } from './keys/ring.ts'
 import type { AttemptEntry } from './ports.ts'
@@ -139,9 +139,20 @@ export async function confirmOpen(desk: Desk, open: Uint8Array): Promise<void> {
   const { id, core } = parsePacket(open)
   // Partition of the request: its sender is whom the OPEN goes to.
   const partition = packetPartition(core.targetInstance as Uint8Array, core.correlationId)
-  const { leaf } = await verifyReceipt(receipt ?? new Uint8Array(0), desk.trust)
+  const { leaf } = await verifyAndLearn(desk, receipt)
   const { attempt, contentCommitment: commitment } = core
   checkLeaf(leaf, { kind: 'stream-open', subject: id, partition, attempt, commitment })
+}
+
+/** A receipt of a reply: what it proves of the log is compared with what is known. */
+export async function verifyAndLearn(
+  { history, trust }: Desk,
+  receipt: Uint8Array | undefined,
+): Promise<VerifiedReceipt> {
+  const parsed = parseReceipt(receipt ?? new Uint8Array(0))
+  const verified = await verifyReceipt(parsed, trust, history.checkpoints)
+  history.learn(parsed, verified)
+  return verified
 }
 
 /** For logs: a code and a sentence, never what was asked or answered. */

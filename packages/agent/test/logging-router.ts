@@ -207,7 +207,7 @@ export async function loggingRouter(clock: Clock) {
 
   function prekey() {
     const events = agentChain.map(({ event }) => parseKeyEvent(event))
-    const event = events.findLast(({ type }) => type === 4)
+    const event = events.findLast(({ type, suite }) => type === 4 && suite === 1)
     if (event === undefined) throw new Error('the agent has published no prekey')
     const { instance, suite, kemKey, deleteAfterMs } = event
     return {
