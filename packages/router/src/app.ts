@@ -59,8 +59,13 @@ export function createShell({ addresses, addressOf, corsOrigins, metrics, nowMs,
     })
   })
   if (corsOrigins.length > 0) {
-    app.use('/v1/*', cors({ origin: [...corsOrigins], allowHeaders: ['authorization', 'content-type'], maxAge: 600 }))
-    app.use('/log/*', cors({ origin: [...corsOrigins] }))
+    // A browser hides every other header from the page: without it a client would not wait as long as it is asked to.
+    const shared = { origin: [...corsOrigins], exposeHeaders: ['retry-after'], maxAge: 600 }
+    app.use(
+      '/v1/*',
+      cors({ ...shared, allowHeaders: ['authorization', 'content-type'], allowMethods: ['GET', 'POST'] }),
+    )
+    app.use('/log/*', cors({ ...shared, allowMethods: ['GET'] }))
   }
   app.use('/v1/*', async (c, next) => {
     addresses.take(addressOf(c), nowMs())

@@ -237,6 +237,8 @@ export function createNexus(deps: NexusDeps): Nexus {
       heartbeat: () => frames.beat(packet) ?? 'waiting',
       close() {
         unwatch()
+        // Whoever waits for a change waits no longer: its timer would keep the process.
+        pending.resolve()
         done()
       },
     }
