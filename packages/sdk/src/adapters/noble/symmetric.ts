@@ -3,11 +3,11 @@
  *
  * @module
  */
+import { chacha20poly1305 } from '@noble/ciphers/chacha.js'
 import type { Bytes } from '../../bytes.ts'
-import { expandWith } from '../hkdf.ts'
+import { assertAeadSizes, expandWith, TAG_BYTES } from '../hkdf.ts'
 import { sha256 } from './sha256.ts'
 
-export { aeadOpen, aeadSeal } from './chacha20-poly1305.ts'
 export { sha256 }
 
 const BLOCK_BYTES = 64
@@ -31,3 +31,23 @@ export const hkdfExpand = (prk: Uint8Array, info: Uint8Array, length: number): B
   expandWith(hmacSha256, prk, info, length)
 
 export const randomBytes = (length: number): Bytes => crypto.getRandomValues(new Uint8Array(length))
+
+export function aeadSeal(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): Bytes {
+  assertAeadSizes(key, nonce)
+  return chacha20poly1305(key, nonce, aad).encrypt(plaintext) as Bytes
+}
+
+export function aeadOpen(
+  key: Uint8Array,
+  nonce: Uint8Array,
+  aad: Uint8Array,
+  ciphertext: Uint8Array,
+): Bytes | undefined {
+  assertAeadSizes(key, nonce)
+  if (ciphertext.length < TAG_BYTES) return undefined
+  try {
+    return chacha20poly1305(key, nonce, aad).decrypt(ciphertext) as Bytes
+  } catch {
+    return undefined
+  }
+}

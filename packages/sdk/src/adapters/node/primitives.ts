@@ -97,7 +97,7 @@ export const randomBytes = (length: number): Bytes => crypto.getRandomValues(new
 
 function firstNativeSize(): number {
   if ('bun' in process.versions || 'deno' in process.versions) return Number.POSITIVE_INFINITY
-  return Number.parseInt(process.versions.node, 10) < 22 ? 512 : 4096
+  return Number.parseInt(process.versions.node, 10) < 22 ? 0 : 4096
 }
 const NATIVE_FROM_BYTES = firstNativeSize()
 const CIPHER = 'chacha20-poly1305'
