@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 PROTOS = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'packages', 'schemas', 'proto')
-SCHEMA = bytes.fromhex('d188b0789dcae7ed9fe1775fba6aa2f29416ac1ba908912b89666219dee361ce')  # §5
+SCHEMA = bytes.fromhex('f4e76d762e22b9dc14858f8d1526d575181437b66ae0f81868a7698f662a041a')  # §5
 class Fail(Exception): ...  # what a check that does not hold raises: a refusal of §16 and what is wrong
 def need(holds, text, error=ValueError):
     if not holds:

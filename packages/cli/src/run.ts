@@ -5,6 +5,7 @@
  * @module
  */
 import { CODES } from '@mystranet/schemas/codes'
+import { REFUSAL_TEXT } from '@mystranet/schemas/refusal-text'
 import { type Command, helpOf, parseFlags, toJson } from './command.ts'
 import { readConfig } from './config.ts'
 import { codeOf, EXIT_CODES, exitCodeOf, UsageError } from './exit.ts'
@@ -86,7 +87,7 @@ function errorLine(error: unknown, { errColours }: Terminal): string {
   const code = codeOf(error)
   if (code === undefined)
     return `${lead} ${printable(error instanceof Error ? (error.stack ?? error.message) : String(error))}\n`
-  return `${lead} ${printable((error as Error).message)}\n       ${code}: ${FATES[CODES[code].fate]} ${REMEDIES[CODES[code].remedy]}\n`
+  return `${lead} ${printable((error as Error).message)}\n       ${code}: ${REFUSAL_TEXT[code]}\n`
 }
 
 function errorDocument(error: unknown): unknown {
@@ -98,20 +99,6 @@ function errorDocument(error: unknown): unknown {
     error:
       code === undefined
         ? { code: 'INTERNAL', message, exit }
-        : { code, message, fate: CODES[code].fate, remedy: CODES[code].remedy, exit },
+        : { code, message, sentence: REFUSAL_TEXT[code], fate: CODES[code].fate, remedy: CODES[code].remedy, exit },
   }
-}
-
-const FATES = {
-  nothing: 'nothing was logged, queued or run.',
-  unknown: 'it may have reached the log.',
-  logged: 'it is in the log, and nothing ran.',
-  ran: 'a model ran on it, at least in part.',
-  kept: 'what was received is kept as evidence.',
-}
-const REMEDIES = {
-  retry: 'Trying again is safe.',
-  reseal: 'Asking again makes a new packet.',
-  fix: 'Change the request or the configuration.',
-  stop: 'Trying again will not help.',
 }

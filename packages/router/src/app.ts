@@ -10,6 +10,7 @@ import { RouterError, refusalOf } from './errors.ts'
 import { answerRoutes } from './http/answers.ts'
 import { healthRoutes } from './http/health.ts'
 import { logRoutes } from './http/log.ts'
+import { packetJsonDoor, type ReadPackets, storedPacketRoutes } from './http/packet-json.ts'
 import { packetCap, packetRoutes } from './http/packets.ts'
 import { enrolCap, keyRoutes } from './http/routes.ts'
 import type { Gauge, Metrics } from './metrics.ts'
@@ -32,6 +33,8 @@ export interface AppDeps extends ShellDeps {
   gauges?(): Promise<readonly Gauge[]>
   /** Middleware that a request meets before its route: an edge's own admission. */
   readonly gate?: Hono | undefined
+  /** Where the stores are: shows packets as JSON. An edge has none. */
+  readonly readPackets?: ReadPackets | undefined
 }
 
 /** The router's HTTP interface, as a function from Request to Response. */
@@ -41,6 +44,7 @@ export function createApp(deps: AppDeps): Hono {
   if (gate !== undefined) app.route('/', gate)
   app.route('/', packetRoutes(door))
   app.route('/', answerRoutes(door))
+  if (deps.readPackets !== undefined) app.route('/', storedPacketRoutes(deps.readPackets))
   app.route('/', keyRoutes(door))
   app.route('/log', logRoutes(door))
   app.route('/', healthRoutes({ door, metrics, gauges }))
@@ -71,7 +75,7 @@ export function createShell({ addresses, addressOf, corsOrigins, metrics, nowMs,
     addresses.take(addressOf(c), nowMs())
     await next()
   })
-  app.use('/v1/packets', packetCap)
+  app.use('/v1/packets', packetJsonDoor(packetCap))
   app.use('/v1/keys', enrolCap)
   app.notFound(() => new RouterError('NOT_FOUND', 'There is nothing here').toResponse())
   app.onError((error) => {

@@ -4,6 +4,7 @@
  * @module
  */
 import { CODES, type Code } from '@mystranet/schemas/codes'
+import { REFUSAL_TEXT } from '@mystranet/schemas/refusal-text'
 import { isPacketError } from '@mystranet/sdk/errors'
 
 export interface RouterErrorOptions extends ErrorOptions {
@@ -33,7 +34,7 @@ export class RouterError extends Error {
     const { status, fate, remedy } = CODES[this.code]
     const problem = {
       type: `urn:mystranet:problem:${this.code}`,
-      title: titleOf(this.code),
+      title: REFUSAL_TEXT[this.code],
       status,
       code: this.code,
       fate,
@@ -66,5 +67,3 @@ export function refusalOf(error: unknown, packet?: string): RouterError | undefi
   if (!isPacketError(error)) return undefined
   return new RouterError(error.code, error.message, { retryAfterMs: error.retryAfterMs, packet, cause: error })
 }
-
-const titleOf = (code: Code) => code.charAt(0) + code.slice(1).toLowerCase().replaceAll('_', ' ')

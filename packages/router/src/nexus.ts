@@ -39,6 +39,12 @@ export interface AnswerReader {
   close(): void
 }
 
+/** Exact bytes, in the order in which they came. */
+export interface StoredPackets {
+  readonly packet: Uint8Array
+  readonly replies: readonly Uint8Array[]
+}
+
 export interface Nexus {
   /**
    * Takes a REQUEST or a CANCEL in.
@@ -50,6 +56,10 @@ export interface Nexus {
   submit(received: Uint8Array): Promise<Submitted>
   /** Opens an answer for whoever signed the fetch. @param fetch SignedDocument of type answer-fetch. */
   readAnswer(packet: string, fetch: Uint8Array): Promise<AnswerReader>
+  /** A request and the packets that replied so far, for whoever signed the fetch; the same right as for the answer. */
+  readPackets(packet: string, fetch: Uint8Array): Promise<StoredPackets>
+  /** The same for the owner of this router; undefined when the request is unknown. */
+  showPackets(packet: string): Promise<StoredPackets | undefined>
   /** Logs key events. @param permit Whether an unknown instance may come in. */
   enrol(events: readonly Uint8Array[], permit: (instance: string) => Promise<boolean>): Promise<readonly Uint8Array[]>
   /** Puts a table that was signed elsewhere into force; gives its receipt. */
@@ -244,6 +254,19 @@ export function createNexus(deps: NexusDeps): Nexus {
     }
   }
 
+  const showPackets = async (id: string): Promise<StoredPackets | undefined> => {
+    const stored = await desk.packets.find(id)
+    if (stored === undefined) return undefined
+    const replies: Uint8Array[] = []
+    for (let position = 0; ; ) {
+      const page = await desk.answers.read(id, position, PAGE_RECORDS, PAGE_BYTES)
+      for (const { type, value } of page) if (type === 'packet') replies.push(value)
+      const last = page.at(-1)
+      if (last === undefined) return { packet: stored.record.packet, replies }
+      position = last.position
+    }
+  }
+
   const tend = async () => {
     await Promise.all(links.agents().map(({ instance }) => delivering.pump(instance)))
     await cancels.sweep()
@@ -285,6 +308,13 @@ export function createNexus(deps: NexusDeps): Nexus {
     keyring,
     tables,
     readAnswer,
+    showPackets,
+    async readPackets(packet, fetch) {
+      await admitFetch(desk, keyring, fetch, packet)
+      const stored = await showPackets(packet)
+      if (stored !== undefined) return stored
+      throw new RouterError('ANSWER_UNKNOWN', 'Cannot show the packets: the request is unknown here', { packet })
+    },
     enrol: keyring.enrol,
     publishTable: tables.publish,
     agents: () => links.agents(),

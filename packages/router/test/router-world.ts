@@ -187,6 +187,7 @@ export async function openWorld(state: WorldState = worldState(), overrides: Par
   })
   const app = createApp({
     door,
+    readPackets: nexus.readPackets,
     metrics,
     trace,
     nowMs,

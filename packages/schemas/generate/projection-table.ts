@@ -2,21 +2,30 @@
 import { writeFile } from 'node:fs/promises'
 import { PACKET_ID, PAYLOAD, type Projected, ROWS } from './projected.ts'
 
-const SHAPES = { hex: 'string', tag: 'string', time: 'string', u64: 'string', u32: 'number', flag: 'true' } as const
+const SHAPES = {
+  hex: 'string',
+  bytes: 'string',
+  tag: 'string',
+  time: 'string',
+  u64: 'string',
+  u32: 'number',
+  flag: 'true',
+} as const
+
+const shapeName = (row: Projected) => `${row.name.replaceAll('_', '')}Projection`
 
 function shapeOf(row: Projected): string {
-  const values = row.values.join(' | ')
+  const values = row.values.length < 5 ? row.values.join(' | ') : ''
   const names = Object.keys(row.names).map((name) => `'${name}'`)
-  const one =
-    row.as === 'message' ? `${row.name}Projection` : row.as === 'enum' ? names.join(' | ') : values || SHAPES[row.as]
-  return row.list ? `readonly ${one}[]` : one
+  const one = row.as === 'message' ? shapeName(row) : row.as === 'enum' ? names.join(' | ') : values || SHAPES[row.as]
+  return row.list ? `readonly ${one.includes('|') ? `(${one})` : one}[]` : one
 }
 
 function interfaceOf(name: string, rows: readonly Projected[], extra: readonly string[] = []): string {
   const members = rows.map(
     (row) => `  readonly ${row.name}${row.required ? '' : '?'}: ${shapeOf(row)}${row.required ? '' : ' | undefined'}`,
   )
-  const inner = rows.filter((row) => row.as === 'message').map((row) => interfaceOf(`${row.name}Projection`, row.rows))
+  const inner = rows.filter((row) => row.as === 'message').map((row) => interfaceOf(shapeName(row), row.rows))
   return [...inner, `export interface ${name} {`, ...members, ...extra, '}'].join('\n')
 }
 
@@ -30,6 +39,7 @@ function literalOf(row: Projected, indent: string): string {
   if (row.values.length > 0) parts.push(`values: [${row.values.join(', ')}]`)
   if (row.as === 'u32') parts.push(`most: ${row.most}`)
   if (row.holds) parts.push(`holds: ${row.holds}`)
+  if (row.distinct) parts.push('distinct: true')
   if (row.as === 'enum') parts.push(`names: ${JSON.stringify(row.names)}`)
   if (row.as === 'message')
     parts.push(`rows: [\n${row.rows.map((r) => literalOf(r, `${indent}  `)).join('')}${indent}]`)

@@ -45,6 +45,7 @@ export const CODES = {
   FIELD_INVALID: row(400, 'nothing', 'fix', 16),
   SCHEMA_UNKNOWN: row(400, 'nothing', 'fix', 17),
   NETWORK_MISMATCH: row(400, 'nothing', 'fix', 18),
+  SCHEMA_UNTRUSTED: row(500, 'nothing', 'stop'),
   DOCUMENT_MALFORMED: row(400, 'nothing', 'fix'),
   NOTE_MALFORMED: row(400, 'kept', 'fix'),
   FRAME_MALFORMED: row(400, 'kept', 'stop'),

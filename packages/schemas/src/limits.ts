@@ -6,6 +6,8 @@
 
 /** Bytes of a whole packet as it travels, `delivery` excluded. */
 export const MAX_PACKET_BYTES = 8 * 1024 * 1024
+/** Bytes of a packet's JSON projection, white space included: the base64 of the largest ciphertext, and room for the rest. */
+export const MAX_JSON_PACKET_BYTES = 10 * 1024 * 1024
 /** Bytes of `header`; with the PAE around it this stays under the 4,096 bytes that AWS KMS signs raw. */
 export const MAX_HEADER_BYTES = 4_000
 /** Bytes of `recipients`: eight X-Wing recipients fit. */

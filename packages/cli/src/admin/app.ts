@@ -8,13 +8,14 @@ import type { AgentState, Nexus } from '@mystranet/router'
 import { CODES, codeOfWire } from '@mystranet/schemas/codes'
 import { decode, Notice, SignedDocument } from '@mystranet/schemas/messages'
 import { toHex } from '@mystranet/sdk/bytes'
+import { openPacketJson, type PacketJson, type PacketProjection } from '@mystranet/sdk/json'
 import { Hono } from 'hono'
 import { codeOf } from '../exit.ts'
 import type { Running } from '../running.ts'
 
 /** What the admin interface looks at; undefined as long as the router is being opened. */
 export interface Administered {
-  readonly nexus: Pick<Nexus, 'agents' | 'dead' | 'tables'>
+  readonly nexus: Pick<Nexus, 'agents' | 'dead' | 'showPackets' | 'tables'>
   readonly running: Running | undefined
   readonly agentPid: number | undefined
   readonly agentRestarts: number
@@ -45,9 +46,21 @@ export interface DeadDocument {
   readonly attempts: readonly { readonly attempt: number; readonly agent: string | undefined; readonly code: string }[]
 }
 
+/** One dead letter with the packet that it is about, as its JSON projection (docs/protocol.md §15). */
+export interface ShownDeadDocument extends DeadDocument {
+  /** Absent when the router keeps the packet no more. */
+  readonly projection: PacketProjection | undefined
+}
+
 const MAX_LETTERS = 1_000
 const PACKET = ':packet{[0-9a-f]{64}}'
 const INVITE_MS = 15 * 60_000
+let opened: Promise<PacketJson> | undefined
+/** The schema is checked once, when the first packet is shown. */
+const packetJson = () => {
+  opened ??= openPacketJson()
+  return opened
+}
 const nameOf = (wire: number) => codeOfWire(wire) ?? String(wire)
 
 export function adminApp(administered: () => Administered | undefined): Hono {
@@ -60,8 +73,13 @@ export function adminApp(administered: () => Administered | undefined): Hono {
   app.get('/status', async (context) => context.json(await statusOf(at())))
   app.get('/dead', async (context) => context.json((await at().nexus.dead.list(MAX_LETTERS)).map(letterOf)))
   app.get(`/dead/${PACKET}`, async (context) => {
-    const letter = await at().nexus.dead.show(context.req.param('packet'))
-    return letter ? context.json(letterOf(letter)) : noLetter()
+    const { dead, showPackets } = at().nexus
+    const id = context.req.param('packet')
+    const letter = await dead.show(id)
+    if (letter === undefined) return noLetter()
+    const stored = await showPackets(id)
+    const projection = stored && (await packetJson()).write(stored.packet)
+    return context.json({ ...letterOf(letter), projection } satisfies ShownDeadDocument)
   })
   app.post(`/dead/${PACKET}/replay`, async (context) => {
     await at().nexus.dead.replay(context.req.param('packet'))

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { DeadDocument } from '../admin/app.ts'
+import type { DeadDocument, ShownDeadDocument } from '../admin/app.ts'
 import { askAdmin } from '../admin/client.ts'
 import { type Call, type Command, toJson } from '../command.ts'
 import { EXIT_CODES, UsageError } from '../exit.ts'
@@ -17,7 +17,7 @@ export const dead: Command = {
   settings: ['state'],
   examples: [
     ['weave dead ls', 'newest first'],
-    ['weave dead show 1f03…', 'the reason of every attempt'],
+    ['weave dead show 1f03…', 'the reason of every attempt; with --json the packet too'],
     ['weave dead replay 1f03…', 'a new attempt of the same packet, until it expires'],
     ['weave dead drop 1f03…', 'forget it here; the log does not'],
   ],
@@ -49,7 +49,7 @@ async function list({ config, terminal, json }: Call): Promise<number> {
 }
 
 async function show({ config, terminal, json }: Call, packet: string): Promise<number> {
-  const letter = await askAdmin<DeadDocument>(stateFolder(config.state), 'GET', `/dead/${packet}`)
+  const letter = await askAdmin<ShownDeadDocument>(stateFolder(config.state), 'GET', `/dead/${packet}`)
   if (json) {
     terminal.out(toJson(letter))
     return EXIT_CODES.ok.code

@@ -86,13 +86,15 @@ const TICK_MS = 250
  * Opens a router's state and wires it. It takes no requests before `listen`.
  *
  * @throws {ConfigError} with all faults of the configuration.
- * @throws {PacketError} `STORE_FAILED` when the stores contradict each other.
+ * @throws {PacketError} `SCHEMA_UNTRUSTED` when its packet schema is not the signed one; `STORE_FAILED` when the stores contradict each other.
  */
 export async function openRouter(options: StartOptions): Promise<StartedRouter> {
   const { stateDir, keys, trust } = options
   const config = readConfig(options.env ?? process.env, options.config)
   const trace = createTrace(config.logLevel, options.logTo)
   const metrics = createMetrics()
+  // Refuses to start on a schema that was not signed.
+  await packetJson()
   await mkdir(stateDir, { recursive: true, mode: 0o700 })
   const files = await openFiles(options, trace)
   const links = createAgentLinks(Date.now)
@@ -128,6 +130,7 @@ export async function openRouter(options: StartOptions): Promise<StartedRouter> 
   const door = nexusDoor({ ...state, nexus, log, heartbeatMs: config.heartbeatMs })
   const app = createApp({
     door,
+    readPackets: nexus.readPackets,
     metrics,
     trace,
     gauges: () => gaugesOf(state),

@@ -6,6 +6,17 @@ export interface RetryProjection {
   readonly Max_Attempts: number
   readonly After_Open?: true | undefined
 }
+export interface RecipientKeysProjection {
+  readonly Instance_ID: string
+  readonly KEM_Key_ID: string
+  readonly Encapsulated_Key?: string | undefined
+  readonly Wrapped_Key: string
+}
+export interface BatchProofProjection {
+  readonly Statement: string
+  readonly Signature: string
+  readonly Path?: readonly string[] | undefined
+}
 export interface PacketProjection {
   readonly Format_Version: 1
   readonly Cipher_Suite: 1 | 2
@@ -36,6 +47,11 @@ export interface PacketProjection {
   readonly Supersedes?: string | undefined
   readonly Schema_Digest: string
   readonly Compatible_Format_Version: readonly number[]
+  readonly Recipients_Hash?: string | undefined
+  readonly Ciphertext_Hash?: string | undefined
+  readonly Recipient_Keys?: readonly RecipientKeysProjection[] | undefined
+  readonly Signature?: string | undefined
+  readonly Batch_Proof?: BatchProofProjection | undefined
   /** The packet id. */
   readonly Transaction_Hash_ID: string
   /** The ciphertext in base64; empty in packets without one. */
@@ -51,7 +67,7 @@ export const PROJECTION: readonly ProjectionRow[] = [
   { field: 'senderKey', name: 'Source_Key', as: 'hex', required: true, size: 32 },
   { field: 'targetTag', name: 'Target_Instance_NLD_Tag', as: 'tag', oneof: 'target', size: 128 },
   { field: 'targetInstance', name: 'Target_Instance_ID', as: 'hex', oneof: 'target', size: 32 },
-  { field: 'recipients', name: 'Candidate_Instance_IDs', as: 'hex', list: true, size: 32, maxItems: 8 },
+  { field: 'recipients', name: 'Candidate_Instance_IDs', as: 'hex', list: true, size: 32, maxItems: 8, distinct: true },
   { field: 'createdMs', name: 'Timestamp_UTC', as: 'time', required: true },
   { field: 'expiresMs', name: 'Expires_UTC', as: 'time', required: true },
   { field: 'nonce', name: 'Nonce', as: 'hex', required: true, size: 16 },
@@ -63,7 +79,7 @@ export const PROJECTION: readonly ProjectionRow[] = [
   { field: 'responseNonce', name: 'Response_Nonce', as: 'hex', size: 32 },
   { field: 'code', name: 'Code', as: 'u32', most: 4294967295 },
   { field: 'contentCommitment', name: 'Content_Commitment', as: 'hex', size: 32 },
-  { field: 'paddedSize', name: 'Padded_Size', as: 'u32', most: 4294967295 },
+  { field: 'paddedSize', name: 'Padded_Size', as: 'u32', values: [256, 1024, 4096, 8192, 16384, 32768, 65536, 131072, 262144, 524288, 1048576, 2097152, 3145728, 4194304, 5242880, 6291456, 7340032], most: 4294967295 },
   { field: 'tableDigest', name: 'Routing_Table_Digest', as: 'hex', size: 32 },
   { field: 'retry', name: 'Retry', as: 'message', rows: [
     { field: 'maxAttempts', name: 'Max_Attempts', as: 'u32', required: true, most: 8 },
@@ -75,4 +91,18 @@ export const PROJECTION: readonly ProjectionRow[] = [
   { field: 'supersedes', name: 'Supersedes', as: 'hex', size: 32 },
   { field: 'schema', name: 'Schema_Digest', as: 'hex', required: true, size: 32 },
   { field: 'compatibleVersions', name: 'Compatible_Format_Version', as: 'u32', list: true, required: true, maxItems: 8, most: 4294967295, holds: 1 },
+  { field: 'recipientsHash', name: 'Recipients_Hash', as: 'hex', size: 32 },
+  { field: 'ciphertextHash', name: 'Ciphertext_Hash', as: 'hex', size: 32 },
+  { field: 'recipientKeys', name: 'Recipient_Keys', as: 'message', list: true, maxItems: 8, rows: [
+    { field: 'instanceId', name: 'Instance_ID', as: 'hex', required: true, size: 32 },
+    { field: 'kemKeyId', name: 'KEM_Key_ID', as: 'hex', required: true, size: 32 },
+    { field: 'enc', name: 'Encapsulated_Key', as: 'bytes', size: 1120 },
+    { field: 'wrappedKey', name: 'Wrapped_Key', as: 'hex', required: true, size: 48 },
+  ] },
+  { field: 'signature', name: 'Signature', as: 'hex', oneof: 'origin', size: 64 },
+  { field: 'batch', name: 'Batch_Proof', as: 'message', oneof: 'origin', rows: [
+    { field: 'statement', name: 'Statement', as: 'bytes', required: true, size: 512 },
+    { field: 'signature', name: 'Signature', as: 'hex', required: true, size: 64 },
+    { field: 'path', name: 'Path', as: 'hex', list: true, size: 32, maxItems: 10 },
+  ] },
 ]

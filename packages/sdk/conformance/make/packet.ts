@@ -5,11 +5,11 @@
  */
 import { OUTCOMES } from '@mystranet/schemas/kinds'
 import { BatchRoot, encode, Header, HeaderCore, OpenContent } from '@mystranet/schemas/messages'
-import { project } from '@mystranet/schemas/projection'
 import { aeadSeal } from '#primitives'
 import { type Bytes, toHex } from '../../src/bytes.ts'
 import { encodeDsse, PAYLOAD_TYPES, pae } from '../../src/envelope/dsse.ts'
 import { ciphertextHash, contentCommitment } from '../../src/envelope/hash.ts'
+import { jsonOfPacket } from '../../src/envelope/json-parts.ts'
 import { bucketOf, pad } from '../../src/envelope/padding.ts'
 import { parsePacket } from '../../src/envelope/parse.ts'
 import type { Suite } from '../../src/keys/kem.ts'
@@ -90,7 +90,7 @@ export async function packets() {
       payload: parsed.header as Bytes,
       signatures: [{ sig: parsed.origin.signature as Bytes }],
     }),
-    projection: project(parsed.core, parsed.id, parsed.ciphertext as Uint8Array),
+    projection: jsonOfPacket(sealed.bytes),
   }
 }
 
