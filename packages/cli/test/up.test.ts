@@ -286,6 +286,8 @@ describe('what goes wrong', () => {
     expect(listed).toHaveLength(1)
     const packet = listed[0]?.packet as string
     expect((await here.weave('dead', 'show', packet)).stdout).toMatch(/attempt 1\s/)
+    const shown = JSON.parse((await here.weave('dead', 'show', packet, '--json')).stdout) as { projection: object }
+    expect(shown.projection).toMatchObject({ Transaction_Hash_ID: packet, NLD_Directive_Type: 'REQUEST' })
     expect(await here.weave('dead', 'replay', packet)).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('PACKET_EXPIRED'),
