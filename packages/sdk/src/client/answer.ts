@@ -8,7 +8,7 @@ import type { Usage } from '@mystranet/schemas/messages'
 import type { Bytes } from '../bytes.ts'
 import { PacketError } from '../errors.ts'
 import type { TrustFile } from '../proof/trust-file.ts'
-import { examine, type Verdict, VerdictError, type VerifiedAnswer, verify } from '../proof/verify.ts'
+import type { Verdict, VerifiedAnswer } from '../proof/verify.ts'
 import type { AnswerEvent } from '../stream/answer.ts'
 import type { LogStanding } from '../transport/log-view.ts'
 
@@ -76,7 +76,9 @@ export function answerOf({ packetId, run, saved, cancel, log, trust, evidence, i
 
   async function judge(): Promise<VerifiedAnswer> {
     if (!begun) for await (const _ of events());
-    const answer = await verify(await saved.promise, trust)
+    const bytes = await saved.promise
+    const { VerdictError, verify } = await verifier()
+    const answer = await verify(bytes, trust)
     const standing = await log()
     if (standing.result === 'pass') return answer
     throw new VerdictError('VERDICT_PARTIAL', withLog(answer.verdict, standing), standing.reason)
@@ -105,7 +107,8 @@ export function answerOf({ packetId, run, saved, cancel, log, trust, evidence, i
     saved: saved.promise,
     log,
     async examined() {
-      const verdict = await examine(await saved.promise, trust)
+      const bytes = await saved.promise
+      const verdict = await (await verifier()).examine(bytes, trust)
       return withLog(verdict, await log())
     },
     get evidence() {
@@ -114,6 +117,9 @@ export function answerOf({ packetId, run, saved, cancel, log, trust, evidence, i
     cancel,
   }
 }
+
+/** Loaded when there is something to verify: a page that asks has its first word sooner. */
+const verifier = () => import('../proof/verify.ts')
 
 /** What only a client knows of a verdict: how the log continues what it saw before. */
 function withLog(verdict: Verdict, { result, reason }: LogStanding): Verdict {
