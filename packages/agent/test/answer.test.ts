@@ -151,6 +151,21 @@ describe('an answer', () => {
     expect(ran()).toBe(2)
   })
 
+  it('in a session that began before a restart is refused and runs nothing; sealed anew it is answered', async () => {
+    const { router, restart, ran } = await startedAgent(HELLO)
+    const first = await router.ask('hi')
+    await router.settled(await router.deliver(first))
+    const session = { packetId: first.id, secrets: first.sessionSecrets, deleteAfterMs: router.prekey().deleteAfterMs }
+    await restart()
+    const second = await router.ask('again', { session })
+    await router.settled(await router.deliver(second))
+    expect(await router.refusal(second)).toBe('SESSION_UNKNOWN')
+    expect(ran()).toBe(1)
+    const anew = await router.ask('again')
+    await router.settled(await router.deliver(anew))
+    expect(await router.read(anew)).toMatchObject({ text: 'Hello there.', finish: 'STOP' })
+  })
+
   it('keeps its lease while it runs', async () => {
     const { router } = await startedAgent(ENDLESS)
     const request = await router.ask('wait')
