@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { ExportNode, Manifest } from './exports.ts'
 
 /** The condition under which this workspace runs its sources. What is published has no sources to offer. */
@@ -73,4 +73,11 @@ export const pack = (root: string, name: string, out: string): Packed => {
   const [tarball] = readdirSync(destination)
   if (tarball === undefined) throw new Error(`Cannot pack ${manifest.name}: pnpm left no tarball`)
   return { manifest, folder, tarball: join(destination, tarball) }
+}
+
+// `node scripts/build/pack.ts OUT`: a tarball of every package, which `npm install OUT/tarballs/*/*.tgz` takes.
+if (import.meta.main) {
+  const root = join(import.meta.dirname, '..', '..')
+  const out = resolve(process.argv[2] ?? 'packed')
+  for (const name of readdirSync(join(root, 'packages'))) console.log(pack(root, name, out).tarball)
 }

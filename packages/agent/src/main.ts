@@ -1,7 +1,10 @@
+#!/usr/bin/env node
 /**
- * The agent as a child process. Its parent forks this file with `serialization: 'advanced'` and the settings of
- * `config.ts` in the environment, and speaks `@mystranet/schemas/link` over the channel. With `WEAVE_AGENT_NATS` it dials a
- * broker instead; then the channel brings the parent one `hello`, once all is ready, and takes nothing.
+ * The agent as a program, on Node, Deno and Bun. Its settings are those of `config.ts` in the environment; `--help` lists them.
+ *
+ * As a child, its parent forks this file with `serialization: 'advanced'` and speaks `@mystranet/schemas/link` over the
+ * channel. With `WEAVE_AGENT_NATS` it dials a broker instead, and needs no parent; one that is there gets one `hello` over
+ * the channel, once all is ready, and else it is a line on standard output.
  *
  * - SIGTERM, or the message `drain`: finishes what runs, then leaves with code 0. A second SIGTERM leaves at once.
  * - The parent is gone: leaves at once; what ran is interrupted, and the next process says so.
@@ -12,22 +15,23 @@
  */
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { decode, encode, Receipt, SignedKeyEvent } from '@mystranet/schemas/messages'
+import { toHex } from '@mystranet/sdk/bytes'
 import { parseIdentity } from '@mystranet/sdk/keys/identity-file'
 import { readIdentityFile } from '@mystranet/sdk/keys/identity-file/node'
 import type { SeedKind } from '@mystranet/sdk/keys/name'
 import { parseTrustFile } from '@mystranet/sdk/proof/trust-file'
-import { createRouter } from '@mystranet/sdk/transport/router'
 import { evidenceFiles } from './adapters/evidence-files.ts'
 import { parentLink } from './adapters/parent-link.ts'
 import type { Script } from './adapters/scripted-engine.ts'
 import { sqliteAttempts } from './adapters/sqlite-attempts.ts'
 import { sqliteKeys } from './adapters/sqlite-keys.ts'
 import { type AgentOptions, startAgent } from './agent.ts'
-import { type AgentConfig, ConfigError, readConfig } from './config.ts'
+import { type AgentConfig, ConfigError, readConfig, SETTINGS } from './config.ts'
 import type { Engine } from './engine.ts'
+import { enrolAt } from './enrol.ts'
 import type { Link } from './ports.ts'
 import { reasonOf } from './reply.ts'
+import { VERSION } from './version.ts'
 
 /** Each engine's code is loaded only where it is wanted: `llama` brings a native library. */
 const ENGINES: Readonly<Record<AgentConfig['engine'], (config: AgentConfig) => Promise<Engine>>> = {
@@ -86,7 +90,8 @@ async function main(): Promise<void> {
   const attempts = sqliteAttempts(join(stateFolder, 'attempts.db'))
   const engine = await ENGINES[config.engine](config)
   const { name, tags, suites, maxRunning } = config
-  const enrol = enrolAt(config)
+  const { router, nats, invite } = config
+  const enrol = router === undefined || nats === undefined ? undefined : enrolAt(router, invite)
   const keepEvidence = evidenceFiles(join(stateFolder, 'evidence'))
   const kept = { keys, attempts, keepEvidence }
   const options = { name, tags, suites, maxRunning, ...given, ...kept, engine, trust, documents, enrol }
@@ -94,15 +99,18 @@ async function main(): Promise<void> {
   if (config.nats !== undefined) {
     const { slots: count, model } = engine.description
     const hello = { type: 'hello', instance: agent.instance, slots: count, models: [model] }
-    agent.ready.then(() => process.send?.(hello)).catch(() => {})
+    const say = () => (process.send ? process.send(hello) : console.log(`ready: agent ${toHex(agent.instance)}`))
+    agent.ready.then(say).catch(() => {})
   }
 
   let isLeaving = false
-  process.on('SIGTERM', () => {
+  const leave = () => {
     if (isLeaving) process.exit(1)
     isLeaving = true
     agent.drain().catch(fail)
-  })
+  }
+  process.on('SIGTERM', leave)
+  if (!hasParent) process.on('SIGINT', leave)
   await Promise.race([agent.ready.then(() => agent.ended), agent.ended])
   await Promise.all([attempts.close(), keys.close()])
   // A link that ends by itself is to be dialled again, by a process that begins anew.
@@ -118,23 +126,20 @@ async function brokerDial(url: string): Promise<(instance: Uint8Array) => Promis
   return (instance) => natsLink({ url, instance })
 }
 
-/** Over a link that a broker carries nobody can enrol: key events go to the router itself. */
-function enrolAt({ router, nats, invite }: AgentConfig): AgentOptions['enrol'] {
-  if (router === undefined || nats === undefined) return undefined
-  const client = createRouter({ router })
-  return async (events) => {
-    const receipts = await client.enrol(
-      events.map((event) => decode(SignedKeyEvent, event)),
-      invite,
-    )
-    return receipts.map((receipt) => encode(Receipt, receipt))
-  }
-}
-
 function fail(error: unknown): never {
   process.stderr.write(`weave agent: ${reasonOf(error)}\n`)
   process.exit(error instanceof ConfigError ? 2 : 1)
 }
 
-for (const signal of ['SIGINT', 'SIGHUP']) process.on(signal, () => {})
-main().catch(fail)
+/** Every setting with its meaning. */
+function help(): string {
+  const rows = Object.values(SETTINGS).map(({ env, about }) => `  ${env.padEnd(28)}${about}\n`)
+  return `weave agent ${VERSION}: runs one model for a router. Its settings are read from the environment:\n\n${rows.join('')}`
+}
+
+const hasParent = process.send !== undefined
+// A terminal sends these to a whole family: the parent decides.
+if (hasParent) for (const signal of ['SIGINT', 'SIGHUP']) process.on(signal, () => {})
+if (process.argv.includes('--help')) process.stdout.write(help())
+else if (process.argv.includes('--version')) process.stdout.write(`${VERSION}\n`)
+else main().catch(fail)
