@@ -5,6 +5,7 @@
  */
 import type { Receipt } from '@mystranet/schemas/messages'
 import { type Answer, answerOf } from './client/answer.ts'
+import { deferred } from './client/deferred.ts'
 import { cancelBy, createDrafts } from './client/drafts.ts'
 import type { EnrolOptions } from './client/enrol.ts'
 import { checkpointsOf, type Sent, savedAnswerOf } from './client/save.ts'
@@ -122,7 +123,7 @@ export function createClient(options: ClientOptions): Client {
     const { question, session } = job
     const stop = new AbortController()
     const signal = question.signal ? AbortSignal.any([question.signal, stop.signal]) : stop.signal
-    const saved = Promise.withResolvers<Uint8Array<ArrayBuffer>>()
+    const saved = deferred<Uint8Array<ArrayBuffer>>()
     const sending = send(job, signal)
     let reader: AnswerReader | undefined
     let notes: readonly Uint8Array[] = []
