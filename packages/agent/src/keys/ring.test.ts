@@ -1,4 +1,4 @@
-import { decode, encode, Receipt, SignedKeyEvent } from '@mystranet/schemas/messages'
+import { decode, encode, KeyEvent as KeyEventMessage, Receipt, SignedKeyEvent } from '@mystranet/schemas/messages'
 import { kemKeyId } from '@mystranet/sdk/envelope'
 import { liveKey, livePrekeys, verifyChain } from '@mystranet/sdk/keys/chain'
 import { type KeyEvent, keyEventDigest, parseKeyEvent, signDelegation } from '@mystranet/sdk/keys/event'
@@ -145,6 +145,13 @@ describe('a key ring', () => {
       return { seed, event: encode(SignedKeyEvent, event) }
     }
 
+    async function misnamed(network: Uint8Array) {
+      const { event } = await delegated(network)
+      const { body, ...rest } = decode(SignedKeyEvent, event)
+      const other = { ...decode(KeyEventMessage, body), instance: new Uint8Array(32).fill(3) }
+      return { seed, event: encode(SignedKeyEvent, { ...rest, body: encode(KeyEventMessage, other) }) }
+    }
+
     it('makes packet keys and prekeys under its delegation, and never holds the root key', async () => {
       const { store, log, logEvents, clock } = await opened()
       await store.remove((await store.list())[0]?.id as string)
@@ -179,8 +186,19 @@ describe('a key ring', () => {
       await expect(ring.maintain(logEvents)).rejects.toMatchObject({ code: 'KEY_EXPIRED' })
     })
 
+    it('refuses a delegation that its root key did not sign', async () => {
+      const { store, log, clock } = await opened({ rootSeed })
+      const { event } = await delegated(log.trust.network)
+      const signed = decode(SignedKeyEvent, event)
+      const forged = encode(SignedKeyEvent, { ...signed, signature: signed.possession as Uint8Array })
+      const opening = openKeyRing({ store, clock, trust: log.trust, delegated: { seed, event: forged } })
+      await expect(opening).rejects.toMatchObject({ code: 'SIGNATURE_INVALID' })
+      expect((await store.list()).map(({ kind }) => kind)).toEqual(['root'])
+    })
+
     it.each([
       ['of another network', async () => delegated(new Uint8Array(32).fill(7)), /another network/],
+      ['of a root key that is not its instance’s', async (n: Uint8Array) => misnamed(n), /not the one of its instance/],
       ['to another key', async (n: Uint8Array) => delegated(n, { seed: new Uint8Array(32).fill(7) }), /another key/],
       ['of another root', async (n: Uint8Array) => delegated(n, { rootSeed: seed }), /another instance/],
     ])('refuses a delegation %s, and keeps what it had', async (_, make, why) => {

@@ -264,9 +264,11 @@ async function takeDelegated(
       ? 'it delegates to another key'
       : !equalBytes(event.network, trust.network)
         ? 'it is of another network'
-        : known !== undefined && !equalBytes(known, event.instance)
-          ? 'the state folder is of another instance'
-          : undefined
+        : !equalBytes(instanceId(event.rootKey as Uint8Array), event.instance)
+          ? 'its root key is not the one of its instance'
+          : known !== undefined && !equalBytes(known, event.instance)
+            ? 'the state folder is of another instance'
+            : undefined
   if (fault !== undefined) throw new PacketError('IDENTITY_FILE_INVALID', `Cannot use the delegation: ${fault}`)
   await verifyKeyEvent(signed, event, event.rootKey as Uint8Array)
   const [id, endsMs] = [toHex(publicKey), event.notAfterMs as number]
