@@ -7,7 +7,7 @@ import type { Receipt } from '@mystranet/schemas/messages'
 import { type Answer, answerOf } from './client/answer.ts'
 import { deferred } from './client/deferred.ts'
 import { cancelBy, createDrafts } from './client/drafts.ts'
-import type { EnrolOptions } from './client/enrol.ts'
+import { type EnrolOptions, enrolIdentity } from './client/enrol.ts'
 import { checkpointsOf, type Sent, savedAnswerOf } from './client/save.ts'
 import { createSessionState, type SessionState } from './client/session.ts'
 import { createWorld } from './client/world.ts'
@@ -186,10 +186,7 @@ export function createClient(options: ClientOptions): Client {
       const session = createSessionState()
       return { ask: (question) => run({ question: { ...question, to }, session }) }
     },
-    async enrol(options = {}) {
-      const { enrolIdentity } = await import('./client/enrol.ts')
-      await enrolIdentity(router, { identity, trust, nowMs: now() }, options)
-    },
+    enrol: (options = {}) => enrolIdentity(router, { identity, trust, nowMs: now() }, options),
     routes: world.routes,
   }
 }

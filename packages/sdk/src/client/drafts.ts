@@ -5,6 +5,7 @@
  */
 import { PacketError } from '../errors.ts'
 import type { Identity } from '../keys/identity.ts'
+import { sealBatch } from '../packet/batch.ts'
 import { buildRequest, cancelCore, type PlainPacket, type RequestDraft } from '../packet/build.ts'
 import { type SealedRequest, seal, signBodiless } from '../packet/seal.ts'
 import { createSequence, type Place } from '../packet/sequence.ts'
@@ -68,8 +69,7 @@ export function createDrafts({ identity, trust, now }: DraftsDeps): Drafts {
   return {
     seal: (question, using, session) =>
       seal(build(question, using, { place: sequence.next(), nowMs: now(), session }), signer),
-    async sealAll(questions, using) {
-      const { sealBatch } = await import('../packet/batch.ts')
+    sealAll(questions, using) {
       const nowMs = now()
       const places = sequence.take(questions.length)
       return sealBatch(

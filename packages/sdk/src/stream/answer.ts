@@ -9,30 +9,26 @@ import { type Finish, isComplete } from '@mystranet/schemas/kinds'
 import {
   AnswerContent,
   Frame,
-  KeyChain,
-  KeyEvent,
+  type KeyChain,
   Notice,
-  Receipt,
+  type Receipt,
   SignedDocument,
   StreamCheckpoint,
   type Usage,
 } from '@mystranet/schemas/messages'
 import { type Bytes, concat, equalBytes, fromUtf8, toHex } from '../bytes.ts'
-import { documentDigest } from '../envelope/hash.ts'
-import { checkHashes, verifyDocument, verifyOrigin } from '../envelope/origin.ts'
+import { verifyDocument } from '../envelope/origin.ts'
 import { type ParsedPacket, parsePacket, read } from '../envelope/parse.ts'
 import type { AnswerRecord } from '../envelope/record.ts'
 import { PacketError } from '../errors.ts'
-import { liveKey, verifyChain } from '../keys/chain.ts'
 import { type OpenedReply, openStreamClose, openStreamOpen } from '../packet/open.ts'
 import { deriveReplyKeys, type ReplyKeys } from '../packet/reply-keys.ts'
 import type { SealedRequest } from '../packet/seal.ts'
-import { packetPartition } from '../proof/leaf.ts'
-import { checkLeaf, END_OF_LOG, openReceipt, type VerifiedReceipt, verifyReceipt } from '../proof/receipt.ts'
 import type { TrustFile } from '../proof/trust-file.ts'
 import { verifyStreamCheckpoint } from './checkpoint.ts'
 import { checkClose } from './close.ts'
 import { createFrameReader, type FrameReader } from './frame.ts'
+import { createReplyProofs } from './reply-proofs.ts'
 
 export type AnswerEvent =
   | { readonly type: 'progress'; readonly text: string }
@@ -87,20 +83,15 @@ interface Attempt {
   readonly payloads: Uint8Array[]
   /** The packets themselves, as received. */
   readonly bytes: Uint8Array[]
-  /** Digest of the model statement in OPEN, in hex. */
-  readonly statement: string | undefined
+  /** The model statement in OPEN. */
+  readonly statement: Uint8Array
   close?: ReadReply & { readonly finish: Finish; readonly usage: Usage | undefined }
 }
 
 const MAX_EVIDENCE = 8
-/** Chains, attempts and statements that are kept of one answer: there are at most eight attempts. */
-const MAX_KEPT = 16
 
 export function createAnswerReader(request: SealedRequest, trust: TrustFile): AnswerReader {
-  /** By instance, by attempt, by the statement's digest: several agents may try. */
-  const chains = new Map<string, KeyChain>()
-  const attempts = new Map<number, Receipt>()
-  const statements = new Map<string, Receipt>()
+  const proofs = createReplyProofs(request, trust)
   let attempt: Attempt | undefined
   /** Why the attempt before failed, while another may follow. */
   let failure: PacketError | undefined
@@ -108,49 +99,11 @@ export function createAnswerReader(request: SealedRequest, trust: TrustFile): An
   const evidence: Uint8Array[] = []
   /** Streams that failed, and their packets: all of it comes again with every connection. */
   const past = new Set<string>()
-  const receipts = new Map<string, Receipt>()
-  const partition = packetPartition(request.core.sender, request.core.correlationId)
   const mayRestart = request.core.retry?.afterOpen === true
-
-  /** Signature, keys and place of a reply: §13's checks as far as they can be made while it streams. */
-  async function authenticate(packet: ParsedPacket): Promise<void> {
-    const { core, kind } = packet
-    if (kind === 'REQUEST' || kind === 'CANCEL') throw refuse('ANSWER_INVALID', `it is a ${kind}, wanted a reply`)
-    await verifyOrigin(packet, packet.origin)
-    checkHashes(packet)
-    if (!equalBytes(core.network, request.core.network)) throw refuse('NETWORK_MISMATCH', 'it is of another network')
-    if (!equalBytes(core.inReplyTo as Uint8Array, request.id))
-      throw refuse('ANSWER_INVALID', 'it answers another packet')
-    if (!equalBytes(core.correlationId, request.core.correlationId)) {
-      throw refuse('ANSWER_INVALID', 'it correlates with another packet')
-    }
-    if (!request.core.recipients.some((each) => equalBytes(each, core.sender))) {
-      throw refuse('NOT_A_CANDIDATE', 'its sender is no recipient of the request')
-    }
-    const proven = await proveAttempt(core.sender, core.attempt as number)
-    const agentKeys = chains.get(toHex(core.sender))
-    if (agentKeys === undefined) throw refuse('KEY_UNKNOWN', "its sender's keys did not come")
-    const chain = await verifyChain(agentKeys, core.sender, trust)
-    // It has no leaf at hand yet: the moment of its attempt stands in for it, and the verdict looks again.
-    liveKey(chain, core.senderKey, { leafIndex: END_OF_LOG, quorumTimeMs: proven.quorumTimeMs })
-  }
-
-  async function proveAttempt(agent: Uint8Array, number: number): Promise<VerifiedReceipt> {
-    const attemptReceipt = attempts.get(number)
-    if (attemptReceipt === undefined) throw refuse('ATTEMPT_UNPROVEN', 'its attempt was not proven')
-    const proven = await verifyReceipt(attemptReceipt, trust)
-    const commitment = request.core.tableDigest
-    checkLeaf(proven.leaf, { kind: 'attempt', subject: request.id, partition, attempt: number, commitment })
-    const decided = proven.addendum?.decision?.agent
-    if (decided === undefined || !equalBytes(decided, agent)) {
-      throw refuse('NOT_A_CANDIDATE', 'its attempt was given to another agent')
-    }
-    return proven
-  }
 
   async function takePacket(bytes: Uint8Array): Promise<AnswerEvent[]> {
     const packet = parsePacket(bytes)
-    await authenticate(packet)
+    await proofs.authenticate(packet)
     if (past.has(toHex(packet.id))) return []
     if (packet.kind === 'NACK') throw refusalOf(packet.core.code, 'The agent refused the packet')
     if (packet.kind === 'STREAM_OPEN') return takeOpen(packet, bytes)
@@ -183,12 +136,12 @@ export function createAnswerReader(request: SealedRequest, trust: TrustFile): An
     attempt = {
       number,
       agent: packet.core.sender,
-      open: { packet, opening, receipt: receipts.get(toHex(packet.id)) },
+      open: { packet, opening, receipt: proofs.receiptOf(packet.id) },
       keys,
       frames: createFrameReader(packet.id, keys.frame),
       payloads: [],
       bytes: [bytes],
-      statement: digestOfStatement(content.modelStatement),
+      statement: content.modelStatement,
     }
     return [{ type: 'open', attempt: number, agent: packet.core.sender }]
   }
@@ -243,7 +196,7 @@ export function createAnswerReader(request: SealedRequest, trust: TrustFile): An
       const error = refusalOf(content.error ?? (finish === 'CANCELLED' ? 67 : 66), `The answer was cut: ${finish}`)
       return fail(packet, error)
     }
-    stream.close = { packet, opening, receipt: receipts.get(toHex(packet.id)), finish, usage: content.usage }
+    stream.close = { packet, opening, receipt: proofs.receiptOf(packet.id), finish, usage: content.usage }
     return [{ type: 'close', finish, usage: content.usage }]
   }
 
@@ -271,29 +224,6 @@ export function createAnswerReader(request: SealedRequest, trust: TrustFile): An
     )
   }
 
-  function keepReceipt(bytes: Uint8Array): void {
-    const receipt = read(Receipt, bytes, 'PROOF_INVALID')
-    const id = toHex(openReceipt(receipt).leaf.subject)
-    receipts.set(id, receipt)
-  }
-
-  /** What nobody asked for must not fill the memory of whoever reads. */
-  function keep<K, V>(kept: Map<K, V>, key: K, value: V): void {
-    kept.delete(key)
-    kept.set(key, value)
-    const [oldest] = kept.keys()
-    if (kept.size > MAX_KEPT) kept.delete(oldest as K)
-  }
-
-  function keepKeys(chain: KeyChain): void {
-    const first = chain.events[0]
-    const instance = first && read(KeyEvent, first.event.body, 'KEY_EVENT_INVALID').instance
-    if (instance) keep(chains, toHex(instance), chain)
-  }
-
-  const keepAttempt = (receipt: Receipt) => keep(attempts, openReceipt(receipt).leaf.attempt, receipt)
-  const keepStatement = (receipt: Receipt) => keep(statements, toHex(openReceipt(receipt).leaf.subject), receipt)
-
   return {
     get wantedFrame() {
       return failure ? 0 : (attempt?.frames.count ?? 0)
@@ -311,21 +241,15 @@ export function createAnswerReader(request: SealedRequest, trust: TrustFile): An
         case 'checkpoint':
           await takeCheckpoint(value)
           return []
-        case 'receipt':
-          keepReceipt(value)
-          return []
         case 'heartbeat':
           return [{ type: 'progress', text: progressOf(value) }]
         case 'notice':
           return takeNotice(value)
+        case 'receipt':
         case 'agent-keys':
-          keepKeys(read(KeyChain, value, 'KEY_EVENT_INVALID'))
-          return []
         case 'attempt-receipt':
-          keepAttempt(read(Receipt, value, 'PROOF_INVALID'))
-          return []
         case 'statement-receipt':
-          keepStatement(read(Receipt, value, 'PROOF_INVALID'))
+          proofs.keep(type, value)
           return []
         case 'end':
           // Refusals and notices were thrown: what ends here without a CLOSE was cut.
@@ -336,10 +260,11 @@ export function createAnswerReader(request: SealedRequest, trust: TrustFile): An
       }
     },
     read() {
+      const proven = attempt && proofs.of(attempt.agent, attempt.number, attempt.statement)
       const withReceipt = (reply: ReadReply): ReadReply => ({
         packet: reply.packet,
         opening: reply.opening,
-        receipt: receipts.get(toHex(reply.packet.id)),
+        receipt: proofs.receiptOf(reply.packet.id),
       })
       return {
         open: attempt && withReceipt(attempt.open),
@@ -347,21 +272,11 @@ export function createAnswerReader(request: SealedRequest, trust: TrustFile): An
         answer: concat(...(attempt?.payloads ?? [])),
         answerSalt: attempt?.keys.answerSalt,
         finish: attempt?.close?.finish,
-        attemptReceipt: attempt && attempts.get(attempt.number),
-        // Without a match the newest: the verdict says what is wrong with it.
-        statementReceipt: statements.get(attempt?.statement ?? '') ?? [...statements.values()].at(-1),
-        agentKeys: attempt && chains.get(toHex(attempt.agent)),
+        attemptReceipt: proven?.attemptReceipt,
+        statementReceipt: proven?.statementReceipt,
+        agentKeys: proven?.agentKeys,
       }
     },
-  }
-}
-
-/** Undefined for what is no statement: its check says so. */
-function digestOfStatement(document: Uint8Array): string | undefined {
-  try {
-    return toHex(documentDigest('model-statement', read(SignedDocument, document).body))
-  } catch {
-    return undefined
   }
 }
 
