@@ -68,6 +68,36 @@ describe('the queue on JetStream', () => {
     expect(await lease(second)).toEqual([])
   })
 
+  it('does what it was asked while the broker was away, once it is back', async () => {
+    const queue = await open()
+    await broker.stop('SIGKILL')
+    // The connection notices.
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    const asked = queue.publish(item('asked meanwhile'), Date.now())
+    await broker.start()
+    const beganMs = Date.now()
+    await asked
+    expect(Date.now() - beganMs).toBeLessThan(4_000)
+    expect((await lease(queue)).map(({ packet }) => packet)).toEqual([id('asked meanwhile')])
+  })
+
+  it('ends a packet whose delivery the broker has forgotten, and holds up nothing', async () => {
+    const queue = await open()
+    await queue.publish(item('a'), Date.now())
+    const [given] = await lease(queue)
+    expect(given?.packet).toBe(id('a'))
+    // As after a kill that kept the message and lost what was known of its delivery: no acknowledgement is answered.
+    const jsm = await jetstreamManager(await connect())
+    const { config } = await jsm.consumers.info(DELIVER, `agent-${A}`)
+    await jsm.consumers.delete(DELIVER, `agent-${A}`)
+    await jsm.consumers.add(DELIVER, config)
+    const beganMs = Date.now()
+    await queue.finish(id('a'), 1)
+    expect(Date.now() - beganMs).toBeLessThan(2_000)
+    expect(await lease(queue)).toEqual([])
+    expect(await queue.depth(Date.now(), A)).toEqual({ waiting: 0, leased: 0 })
+  })
+
   it('keeps what waits, what is out and what ended over a kill of the broker', async () => {
     const queue = await open()
     for (const name of ['a', 'b', 'c']) await queue.publish(item(name), Date.now())

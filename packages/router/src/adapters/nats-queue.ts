@@ -23,6 +23,7 @@ import { createInbox, headers, type Msg, type NatsConnection } from '@nats-io/na
 import { createTurns } from '../dispatch/turns.ts'
 import { isRouterError, RouterError } from '../errors.ts'
 import type { Lease, PacketQueue } from '../ports.ts'
+import { brisk } from './nats-brisk.ts'
 import { applyStreams, DELIVER, ENDED, PARTS, type StreamOptions } from './nats-streams.ts'
 
 export interface NatsQueueOptions extends Partial<StreamOptions> {
@@ -57,12 +58,17 @@ const NANOS = 1_000_000
 /** JetStream has no room: a limit of the stream, of the account, or of the disk. */
 const FULL_CODES: ReadonlySet<number> = new Set([10_002, 10_023, 10_028, 10_047, 10_077])
 
+/** No such message; or none yet, where a broker that was killed went back behind it. */
+const MISSING_CODES: ReadonlySet<number> = new Set([JetStreamApiCodes.NoMessageFound, 10_043, 10_057])
+
 const consumerOf = (agent: string) => `agent-${agent}`
 const subjectOf = (agent: string, packet: string, attempt: number | '*') =>
   `weave.deliver.${agent}.${packet}.${attempt}`
 
 /** @throws {RouterError} `STORE_FAILED` when the streams are not as they must be, or the broker has no JetStream. */
-export async function natsPacketQueue(nc: NatsConnection, options: NatsQueueOptions): Promise<PacketQueue> {
+export async function natsPacketQueue(connection: NatsConnection, options: NatsQueueOptions): Promise<PacketQueue> {
+  const broker = brisk(connection)
+  const { nc } = broker
   const { limit, replicas = 1, maxBytes = -1, recallMs = 300 } = options
   const started = async () => {
     const manager = await jetstreamManager(nc, { timeout: REQUEST_MS })
@@ -137,8 +143,10 @@ export async function natsPacketQueue(nc: NatsConnection, options: NatsQueueOpti
     const attempt = Number(number)
     await js.publish(`weave.ended.${packet}.${attempt}.${isSeen ? 'seen' : 'unseen'}`)
     const lease = [...held.values()].find((each) => each.packet === packet && each.attempt === attempt)
-    if (lease !== undefined) await acknowledge(lease.ack, '+ACK')
-    else await jsm.streams.deleteMessage(DELIVER, seq, false).catch(ignoreMissing)
+    // Not waited for: a broker that was killed between this and its answer may have forgotten the one and kept the
+    // other, and answers no acknowledgement of what it does not miss. Taking the message out ends it either way.
+    if (lease !== undefined) nc.publish(lease.ack, '+ACK')
+    await jsm.streams.deleteMessage(DELIVER, seq, false).catch(ignoreMissing)
     drop(packet, attempt)
     await jsm.streams.purge(PARTS, { filter: `weave.part.${packet}.${attempt}.*` })
   }
@@ -166,10 +174,12 @@ export async function natsPacketQueue(nc: NatsConnection, options: NatsQueueOpti
   const lease = async (agent: string, count: number, nowMs: number, leaseMs: number): Promise<readonly Lease[]> => {
     await ensureConsumer(agent, leaseMs)
     const given: Lease[] = []
-    const messages = await pull(nc, agent, count).catch((error: unknown) => {
-      consumers.delete(agent)
-      throw error
-    })
+    const messages = await broker
+      .ask(() => pull(nc, agent, count))
+      .catch((error: unknown) => {
+        consumers.delete(agent)
+        throw error
+      })
     for (const message of messages) {
       const [, , , packet = '', number = ''] = message.subject.split('.')
       const attempt = Number(number)
@@ -343,7 +353,7 @@ const deliveryOf = (ack: string): number => {
 const codeOf = (error: unknown) => (error instanceof JetStreamApiError ? error.code : undefined)
 const ignoreMissing = (error: unknown) => {
   // It is gone already.
-  if (codeOf(error) !== JetStreamApiCodes.NoMessageFound && codeOf(error) !== 10_057) throw error
+  if (!MISSING_CODES.has(codeOf(error) ?? 0)) throw error
 }
 const full = (why: string, packet: string, cause?: unknown) =>
   new RouterError('QUEUE_FULL', `Cannot queue the packet: ${why}`, { packet, retryAfterMs: 2_000, cause })
