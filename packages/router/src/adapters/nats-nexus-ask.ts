@@ -12,6 +12,7 @@ import {
   DATAGRAM_BYTES,
   encodeAsk,
   encodeDatagram,
+  isInbox,
   type Kind,
   PING_MS,
   readDatagram,
@@ -168,7 +169,7 @@ function createOpen({ deadlineMs, rest, partBytes, settled, send }: OpenOptions)
       if (number !== came + 1) return fail(unreachable('a part of its answer was lost'))
       clearTimeout(deadline)
       came = number
-      parts.push(payload.slice())
+      parts.push(payload)
       changed()
     },
     end(number, payload) {
@@ -195,7 +196,7 @@ function createOpen({ deadlineMs, rest, partBytes, settled, send }: OpenOptions)
       const datagram = readDatagram(message.data)
       if (datagram === undefined) return fail(unreachable('it says what is no datagram'))
       heardMs = Date.now()
-      peer ??= message.reply
+      if (isInbox(message.reply)) peer ??= message.reply
       act[datagram.kind](datagram.number, datagram.payload)
     },
     tick(nowMs) {

@@ -18,6 +18,7 @@ import {
   type Datagram,
   encodeDatagram,
   encodeRefusal,
+  isInbox,
   type Kind,
   PART_BYTES,
   readAsk,
@@ -34,13 +35,16 @@ export interface NexusService {
 export interface NexusServiceOptions {
   readonly nc: NatsConnection
   readonly door: NexusDoor
+  /** An edge that is silent for so long is gone. Default 15 s. */
+  readonly silenceMs?: number | undefined
   /** A fault of ours: its caller is told no more than that there was one. */
   onFault(error: unknown): void
 }
 
 interface Served {
   take(datagram: Datagram): void
-  tick(nowMs: number): void
+  /** @param sinceMs Whoever was not heard of since is gone. */
+  tick(sinceMs: number): void
   leave(): void
   say(kind: Kind, number: number, payload?: Uint8Array): void
 }
@@ -51,7 +55,7 @@ const MAX_UPLOAD_BYTES = 128 * 1024 * 1024
 const TICK_MS = 1_000
 
 /** Answers edges until it is closed. */
-export function serveNexus({ nc, door, onFault }: NexusServiceOptions): NexusService {
+export function serveNexus({ nc, door, onFault, silenceMs = SILENCE_MS }: NexusServiceOptions): NexusService {
   const inbox = createInbox()
   const served = new Map<string, Served>()
   const partBytes = Math.min(PART_BYTES, (nc.info?.max_payload ?? PART_BYTES) - DATAGRAM_BYTES)
@@ -81,9 +85,9 @@ export function serveNexus({ nc, door, onFault }: NexusServiceOptions): NexusSer
     }
   }
   const take = ({ subject, data, reply }: Msg) => {
-    if (reply === undefined || reply === '') return
+    if (!isInbox(reply)) return
     const what = askedOf(subject)
-    const ask = readAsk(data.slice())
+    const ask = readAsk(data)
     const refusal = refusalBefore(what, ask, served.size, uploading)
     if (refusal !== undefined) publish(reply, '0', encodeDatagram('refused', 0, encodeRefusal(refusal)))
     else void serve(what as Asked, ask as Ask, reply)
@@ -100,11 +104,11 @@ export function serveNexus({ nc, door, onFault }: NexusServiceOptions): NexusSer
       const each = served.get(subject.slice(inbox.length + 1))
       if (datagram === undefined) return
       if (each !== undefined) each.take(datagram)
-      else if (reply) publish(reply, '0', encodeDatagram('gone', 0))
+      else if (isInbox(reply)) publish(reply, '0', encodeDatagram('gone', 0))
     },
   })
   const timer = setInterval(() => {
-    for (const each of [...served.values()]) each.tick(Date.now())
+    for (const each of [...served.values()]) each.tick(Date.now() - silenceMs)
   }, TICK_MS)
   const leaveAll = () => {
     for (const each of [...served.values()]) each.leave()
@@ -214,13 +218,13 @@ function createServed({ partBytes, send }: ServedOptions) {
       if (kind === 'left') return leave()
       if (kind === 'taken' && number > taken && number <= sent) taken = number
       if (kind === 'part') {
-        if (number === uploaded.length + 1) uploaded.push(payload.slice())
+        if (number === uploaded.length + 1) uploaded.push(payload)
         else isMissing = true
       }
       changed()
     },
-    tick(nowMs: number) {
-      if (nowMs - heardMs > SILENCE_MS) leave()
+    tick(sinceMs: number) {
+      if (heardMs < sinceMs) leave()
     },
     /** The body of an ask, once all of it came. */
     async whole({ body, length, deadlineMs }: Ask): Promise<Uint8Array> {

@@ -37,6 +37,13 @@ export function askedOf(subject: string): Asked | undefined {
   return Object.hasOwn(ASKS, what) ? (what as Asked) : undefined
 }
 
+/**
+ * Whether a subject is one to answer to. Others could make whoever answers publish where the asker itself may not: to the
+ * queue, or to agents.
+ */
+export const isInbox = (subject: string | undefined): subject is string =>
+  subject !== undefined && /^_INBOX[\w.-]+$/.test(subject)
+
 export interface Ask {
   /** Milliseconds within which the edge wants the beginning of an answer. */
   readonly deadlineMs: number
@@ -69,13 +76,13 @@ export function encodeAsk({ deadlineMs, length, name, body }: Ask): Uint8Array {
   return concat(Uint8Array.of(VERSION), u32be(deadlineMs), u32be(length), u16be(text.length), text, body)
 }
 
-/** @param bytes From an edge, which is not trusted. @returns undefined for what is no ask. */
+/** @param bytes From an edge, which is not trusted. @returns undefined for what is no ask; else a copy. */
 export function readAsk(bytes: Uint8Array): Ask | undefined {
   if (bytes.length < ASK_BYTES || bytes[0] !== VERSION) return undefined
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const nameBytes = view.getUint16(9)
   const length = view.getUint32(5)
-  const body = bytes.subarray(ASK_BYTES + nameBytes)
+  const body = new Uint8Array(bytes.subarray(ASK_BYTES + nameBytes))
   if (nameBytes > MAX_NAME_BYTES || bytes.length < ASK_BYTES + nameBytes || body.length > length) return undefined
   const name = textOf(bytes.subarray(ASK_BYTES, ASK_BYTES + nameBytes))
   return name === undefined ? undefined : { deadlineMs: view.getUint32(1), length, name, body }
@@ -103,12 +110,12 @@ const NOTHING = new Uint8Array(0)
 export const encodeDatagram = (kind: Kind, number: number, payload: Uint8Array = NOTHING): Uint8Array =>
   concat(Uint8Array.of(KINDS[kind]), u32be(number), payload)
 
-/** @param bytes Untrusted. @returns undefined for what is no datagram. */
+/** @param bytes Untrusted. @returns undefined for what is no datagram; else a copy, for the library's own may be a view. */
 export function readDatagram(bytes: Uint8Array): Datagram | undefined {
   const kind = NAMES[(bytes[0] ?? 0) - 1]
   if (kind === undefined || bytes.length < DATAGRAM_BYTES) return undefined
   const number = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(1)
-  return { kind, number, payload: bytes.subarray(DATAGRAM_BYTES) }
+  return { kind, number, payload: new Uint8Array(bytes.subarray(DATAGRAM_BYTES)) }
 }
 
 export function encodeRefusal({ code, message, retryAfterMs, packet }: RouterError): Uint8Array {
