@@ -76,13 +76,14 @@ describe('findForks()', () => {
     await fc.assert(
       fc.asyncProperty(
         sizes,
+        sizes,
         fc.nat(),
         fc.nat(),
         fc.constantFrom('flip', 'cut', 'empty'),
-        async (size, which, at, how) => {
-          const newer = size + 1
+        async (older, more, which, at, how) => {
+          const newer = older + more
           const asked: TileId[] = []
-          await findForks(tilesOf(newer, asked), [headOf(size)], headOf(newer))
+          await findForks(tilesOf(newer, asked), [headOf(older)], headOf(newer))
           const chosen = asked[which % asked.length] as TileId
           const read: ReadTile = async (id) => {
             const bytes = (await tilesOf(newer)(id)).slice()
@@ -92,7 +93,7 @@ describe('findForks()', () => {
             bytes[at % bytes.length] = (bytes[at % bytes.length] as number) ^ (1 + (at % 255))
             return bytes
           }
-          const outcome = await findForks(read, [headOf(size)], headOf(newer)).catch((error: unknown) => error)
+          const outcome = await findForks(read, [headOf(older)], headOf(newer)).catch((error: unknown) => error)
           expect(isPacketError(outcome) && outcome.code).toBe('PROOF_INVALID')
         },
       ),
