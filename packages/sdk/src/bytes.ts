@@ -66,24 +66,29 @@ export function fromHex(text: string): Bytes | undefined {
   return out
 }
 
-/** Standard base64 with padding (RFC 4648 §4). */
-export function toBase64(bytes: Uint8Array): string {
-  let binary = ''
-  for (let at = 0; at < bytes.length; at += 8192) {
-    binary += String.fromCharCode(...bytes.subarray(at, at + 8192))
-  }
-  return btoa(binary)
+/** One character a byte, U+0000 to U+00FF: other bytes are another text, so it serves as a key in a map. */
+export function latin1(bytes: Uint8Array): string {
+  let text = ''
+  for (let at = 0; at < bytes.length; at += 8192) text += String.fromCharCode(...bytes.subarray(at, at + 8192))
+  return text
 }
+
+/** Inverse of {@link latin1}; characters above U+00FF lose their upper bits. */
+export function fromLatin1(text: string): Bytes {
+  const out = new Uint8Array(text.length)
+  for (let i = 0; i < out.length; i++) out[i] = text.charCodeAt(i)
+  return out
+}
+
+/** Standard base64 with padding (RFC 4648 §4). */
+export const toBase64 = (bytes: Uint8Array): string => btoa(latin1(bytes))
 
 /** Bytes of canonical standard base64, or undefined: what does not re-encode to itself is refused. */
 export function fromBase64(text: string): Bytes | undefined {
-  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(text)) return undefined
-  let binary: string
   try {
-    binary = atob(text)
+    const binary = atob(text)
+    return btoa(binary) === text ? fromLatin1(binary) : undefined
   } catch {
     return undefined
   }
-  const out = Uint8Array.from(binary, (char) => char.charCodeAt(0))
-  return toBase64(out) === text ? out : undefined
 }

@@ -6,6 +6,8 @@
  *
  * @module
  */
+import { latin1 } from '../bytes.ts'
+
 export interface BoundedCache<Value> {
   get(key: Uint8Array): Value | undefined
   set(key: Uint8Array, value: Value): void
@@ -34,5 +36,3 @@ export function boundedCache<Value>(size: number, textOf = latin1): BoundedCache
     set: (key, value) => put(textOf(key), value),
   }
 }
-
-const latin1 = (bytes: Uint8Array): string => String.fromCharCode(...bytes)

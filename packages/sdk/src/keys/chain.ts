@@ -16,6 +16,7 @@ import { type Code, PacketError } from '../errors.ts'
 import type { CheckpointTrust } from '../proof/checkpoint.ts'
 import { controlPartition } from '../proof/leaf.ts'
 import { type CheckpointVerifier, checkLeaf, END_OF_LOG, rememberCheckpoints, verifyReceipt } from '../proof/receipt.ts'
+import { settled } from '../settled.ts'
 import {
   isHead,
   isRootSigned,
@@ -79,13 +80,22 @@ export async function verifyChain(
   checkpoints?: CheckpointVerifier,
 ): Promise<VerifiedChain> {
   if (events.length > MAX_CHAIN_EVENTS) throw invalid(`${events.length} events, wanted at most ${MAX_CHAIN_EVENTS}`)
-  let chain: VerifiedChain | undefined
   const verified = checkpoints ?? rememberCheckpoints(trust)
-  for (const { event, receipt } of events) {
-    const { leaf, position } = await verifyReceipt(receipt, trust, verified)
-    const subject = keyEventDigest(event.body)
-    checkLeaf(leaf, { kind: 'key-event', subject, partition: controlPartition('key-event') })
-    chain = await extendChain(chain, event, { index: position, instance, network: trust.network })
+  const receipts = await settled(events.map(({ receipt }) => verifyReceipt(receipt, trust, verified)))
+  let chain: VerifiedChain | undefined
+  const signatures: Promise<void>[] = []
+  try {
+    for (const [i, { leaf, position }] of receipts.entries()) {
+      const { event } = events[i]!
+      const subject = keyEventDigest(event.body)
+      checkLeaf(leaf, { kind: 'key-event', subject, partition: controlPartition('key-event') })
+      const added = placeEvent(chain, event, { index: position, instance, network: trust.network })
+      signatures.push(added.signature())
+      chain = added.chain
+    }
+  } finally {
+    // An event that is not signed comes before what is wrong with those after it.
+    await settled(signatures)
   }
   if (chain === undefined) throw invalid('it has no events')
   return chain
@@ -110,8 +120,24 @@ export interface ChainPlace {
 export async function extendChain(
   chain: VerifiedChain | undefined,
   signed: SignedKeyEvent,
-  { index, instance, network }: ChainPlace,
+  place: ChainPlace,
 ): Promise<VerifiedChain> {
+  const added = placeEvent(chain, signed, place)
+  await added.signature()
+  return added.chain
+}
+
+/** A chain with an event more, which counts once its signature is verified. */
+interface Placed {
+  readonly chain: VerifiedChain
+  readonly signature: () => Promise<void>
+}
+
+function placeEvent(
+  chain: VerifiedChain | undefined,
+  signed: SignedKeyEvent,
+  { index, instance, network }: ChainPlace,
+): Placed {
   const event = parseKeyEvent(signed)
   if (!equalBytes(event.network, network)) {
     throw new PacketError('NETWORK_MISMATCH', 'Cannot take a key event: it is of another network')
@@ -121,28 +147,27 @@ export async function extendChain(
   const last = events.at(-1)
   if (last !== undefined && index <= last.index) throw invalid(`index ${index} after ${last.index}, wanted log order`)
   const digest = keyEventDigest(signed.body)
-  const added = { event, signed, digest, index, ...(await placeEvent(chain, signed, event)) }
-  const head = isHead(event) ? digest : chain!.head
-  const rootHead = isRootSigned(event) && !added.void ? digest : chain!.rootHead
-  return { instance: instance.slice(), events: [...events, added], head, rootHead } as unknown as VerifiedChain
-}
-
-type Standing = Pick<ChainEvent, 'void' | 'nextKeyHash'>
-
-function placeEvent(chain: VerifiedChain | undefined, signed: SignedKeyEvent, event: KeyEvent): Promise<Standing> {
   if (chain === undefined && (event.type !== DELEGATION || event.prev !== undefined)) {
     throw invalid('its first event is not a delegation without prev')
   }
-  return isRootSigned(event) ? placeChained(chain, signed, event) : placeHanging(chain!, signed, event)
+  const { signer, ...standing } = isRootSigned(event) ? standChained(chain, event) : standHanging(chain!, event)
+  const added = { event, signed, digest, index, ...standing }
+  const head = isHead(event) ? digest : chain!.head
+  const rootHead = isRootSigned(event) && !added.void ? digest : chain!.rootHead
+  return {
+    chain: { instance: instance.slice(), events: [...events, added], head, rootHead } as unknown as VerifiedChain,
+    signature: () => verifyKeyEvent(signed, event, signer),
+  }
 }
 
-async function placeChained(
-  chain: VerifiedChain | undefined,
-  signed: SignedKeyEvent,
-  event: KeyEvent,
-): Promise<Standing> {
-  const rootKey = event.rootKey ?? (chain?.events[0]?.event.rootKey as Uint8Array)
-  if (!equalBytes(instanceId(rootKey), event.instance)) throw invalid('its root key is not the one of its instance')
+/** What an event's place says of it, and who must have signed it. */
+interface Standing extends Pick<ChainEvent, 'void' | 'nextKeyHash'> {
+  readonly signer: Uint8Array
+}
+
+function standChained(chain: VerifiedChain | undefined, event: KeyEvent): Standing {
+  const signer = event.rootKey ?? (chain?.events[0]?.event.rootKey as Uint8Array)
+  if (!equalBytes(instanceId(signer), event.instance)) throw invalid('its root key is not the one of its instance')
   const before =
     event.prev && chain?.events.find((each) => isRootSigned(each.event) && equalBytes(each.digest, event.prev!))
   if (event.prev !== undefined && before === undefined) throw invalid('its prev names no event of the root key')
@@ -150,16 +175,14 @@ async function placeChained(
   if (event.type === DELEGATION && before?.nextKeyHash && !equalBytes(nextKeyHash(event.key!), before.nextKeyHash)) {
     throw invalid('its operational key is not the one that the delegation before announced')
   }
-  await verifyKeyEvent(signed, event, rootKey)
   const isVoid = before === undefined ? chain !== undefined : !equalBytes(before.digest, chain!.rootHead)
-  return { void: isVoid, nextKeyHash: event.type === DELEGATION ? event.nextKeyHash : before?.nextKeyHash }
+  return { signer, void: isVoid, nextKeyHash: event.type === DELEGATION ? event.nextKeyHash : before?.nextKeyHash }
 }
 
-async function placeHanging(chain: VerifiedChain, signed: SignedKeyEvent, event: KeyEvent): Promise<Standing> {
+function standHanging(chain: VerifiedChain, event: KeyEvent): Standing {
   const delegation = delegationOf(chain, event)
   if (delegation === undefined) throw invalid('it hangs from no delegation of the chain')
-  await verifyKeyEvent(signed, event, delegation.event.key!)
-  return { void: delegation.void, nextKeyHash: undefined }
+  return { signer: delegation.event.key!, void: delegation.void, nextKeyHash: undefined }
 }
 
 const delegationOf = ({ events }: VerifiedChain, event: KeyEvent): ChainEvent | undefined =>

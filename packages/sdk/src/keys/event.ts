@@ -98,10 +98,14 @@ export async function verifyKeyEvent(
   signer: Uint8Array,
 ): Promise<void> {
   const message = pae(PAYLOAD_TYPES['key-event'], body)
-  if (!(await verifyEd25519(signer, message, signature))) {
+  const [isSigned, isPossessed] = await Promise.all([
+    verifyEd25519(signer, message, signature),
+    possession === undefined || verifyEd25519(event.key as Uint8Array, message, possession),
+  ])
+  if (!isSigned) {
     throw new PacketError('SIGNATURE_INVALID', 'Cannot take a key event: it is not signed by the key that must sign it')
   }
-  if (possession !== undefined && !(await verifyEd25519(event.key as Uint8Array, message, possession))) {
+  if (!isPossessed) {
     throw new PacketError('SIGNATURE_INVALID', 'Cannot take a key event: its new key did not prove possession')
   }
 }

@@ -6,6 +6,7 @@
  */
 import { equalBytes, fromBase64, toBase64 } from '../bytes.ts'
 import { isPacketError, PacketError } from '../errors.ts'
+import { settled } from '../settled.ts'
 import { verifyCosignature } from './cosignature.ts'
 import { EMPTY_ROOT, HASH_BYTES, type TreeHead } from './merkle.ts'
 import { isSignedBy, type NoteKey, type NoteSignature, parseNote, type SignedNote, verifyNote } from './note.ts'
@@ -102,12 +103,13 @@ export async function verifyCheckpoint(note: Uint8Array, trust: CheckpointTrust)
   const bytes = note.slice()
   const signed = parseNote(bytes)
   const checkpoint = parseCheckpoint(signed.text)
-  const logKey = await verifyLogSignature(signed, checkpoint.origin, trust.policy)
-  const cosigners: Cosigner[] = []
-  for (const witness of trust.policy.witnesses) {
+  const log = verifyLogSignature(signed, checkpoint.origin, trust.policy)
+  const witnessed = trust.policy.witnesses.flatMap((witness) => {
     const line = signed.signatures.find((candidate) => isSignedBy(candidate, witness.key))
-    if (line !== undefined) cosigners.push(await cosignerOf(signed.text, line, witness, trust))
-  }
+    return line ? [cosignerOf(signed.text, line, witness, trust)] : []
+  })
+  await settled<unknown>([log, ...witnessed])
+  const [logKey, cosigners] = [await log, await Promise.all(witnessed)]
   const names = cosigners.map(({ witness }) => witness)
   if (!holdsQuorum(trust.policy, names)) {
     throw untrusted(`${names.length} of ${trust.policy.witnesses.length} witnesses cosigned, which is no quorum`)

@@ -63,8 +63,8 @@ export async function examine(
   trust: TrustFile,
   options: ExamineOptions = {},
 ): Promise<Verdict> {
-  const rows = new Map<CheckName, Outcome>()
   let facts: Facts | undefined
+  let fault = ''
   try {
     const { registryEntry, authorization, ...rest } = saved instanceof Uint8Array ? parseSavedAnswer(saved) : saved
     facts = {
@@ -78,52 +78,62 @@ export async function examine(
       logged: {},
     }
   } catch (error) {
-    rows.set('envelope', { result: 'fail', reason: reasonOf(error) })
+    fault = reasonOf(error)
   }
-  for (const name of CHECK_NAMES) await judge(name, facts, rows)
+  const rows = facts ? await judgeAll(facts) : CHECK_NAMES.map((name) => unread(name, fault))
   return conclude(trust, facts, rows)
 }
 
-type Outcome = Pick<CheckRow, 'result' | 'reason'>
+type Outcome = Pick<CheckRow, 'name' | 'result' | 'reason'>
+
+const unread = (name: CheckName, fault: string): Outcome =>
+  name === 'envelope'
+    ? { name, result: 'fail', reason: fault }
+    : { name, result: 'skipped', reason: 'the saved answer cannot be read' }
 
 const BY_NAME = new Map(CHECKS.map((check) => [check.name, check]))
 
-/** Runs a check once, after those that it builds on. */
-async function judge(name: CheckName, facts: Facts | undefined, rows: Map<CheckName, Outcome>): Promise<void> {
-  if (rows.has(name)) return
-  if (facts === undefined) {
-    rows.set(name, { result: 'skipped', reason: 'the saved answer cannot be read' })
-    return
+/**
+ * Runs every check once. All begin at once, and each waits for those that it builds on: while one waits for signatures,
+ * the others go on. What a check leaves in the facts is read only by checks that name it in `needs` or `after`, so the
+ * outcome does not depend on which is done first.
+ */
+function judgeAll(facts: Facts): Promise<Outcome[]> {
+  const begun = new Map<CheckName, Promise<Outcome>>()
+  const judge = (name: CheckName): Promise<Outcome> => {
+    const known = begun.get(name) ?? outcomeOf(name)
+    begun.set(name, known)
+    return known
   }
-  const { needs = [], after = [], note = '', run } = BY_NAME.get(name)!
-  for (const other of [...needs, ...after]) await judge(other, facts, rows)
-  const gap = needs.find((other) => rows.get(other)?.result !== 'pass')
-  if (gap !== undefined) {
-    rows.set(name, { result: 'skipped', reason: `builds on ${gap}, which did not pass` })
-    return
+  const outcomeOf = async (name: CheckName): Promise<Outcome> => {
+    const { needs = [], after = [], note = '', run } = BY_NAME.get(name)!
+    const [before] = await Promise.all([Promise.all(needs.map(judge)), Promise.all(after.map(judge))])
+    const gap = before.find(({ result }) => result !== 'pass')
+    if (gap) return { name, result: 'skipped', reason: `builds on ${gap.name}, which did not pass` }
+    try {
+      const reason = await run(facts)
+      return reason === undefined ? { name, result: 'pass', reason: note } : { name, result: 'skipped', reason }
+    } catch (error) {
+      return { name, result: 'fail', reason: reasonOf(error) }
+    }
   }
-  try {
-    const reason = await run(facts)
-    rows.set(name, reason === undefined ? { result: 'pass', reason: note } : { result: 'skipped', reason })
-  } catch (error) {
-    rows.set(name, { result: 'fail', reason: reasonOf(error) })
-  }
+  return Promise.all(CHECK_NAMES.map(judge))
 }
 
 /** Whatever a check met that it did not expect, it did not pass. */
 const reasonOf = (error: unknown): string =>
   error instanceof PacketError ? `${error.code}: ${error.message}` : `INTERNAL: ${String(error)}`
 
-function conclude(trust: TrustFile, facts: Facts | undefined, rows: ReadonlyMap<CheckName, Outcome>): Verdict {
+function conclude(trust: TrustFile, facts: Facts | undefined, rows: readonly Outcome[]): Verdict {
   const { name: trustName, firstUse, required } = trust
-  const checks = CHECK_NAMES.map((name) => ({ name, ...rows.get(name)!, required: required.has(name) }))
+  const checks = rows.map((row) => ({ ...row, required: required.has(row.name) }))
   const status = checks.some(({ result }) => result === 'fail')
     ? 'FAILED'
     : checks.some((row) => row.result === 'skipped' && row.required)
       ? 'PARTIAL'
       : 'VERIFIED'
   const line = `${status} under ${JSON.stringify(trustName)}${firstUse ? ' (first use: the router gave the trust file)' : ''}`
-  const passed = (name: CheckName) => rows.get(name)?.result === 'pass'
+  const passed = (wanted: CheckName) => rows.some(({ name, result }) => name === wanted && result === 'pass')
   const request = facts && passed('request-signature') ? showRequest(facts, passed('request-commitment')) : undefined
   const isAnswered = passed('answer-signature') && passed('answer-commitment') && facts?.isBound
   return {

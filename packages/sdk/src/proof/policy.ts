@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { concat, equalBytes, fromUtf8, utf8 } from '../bytes.ts'
+import { concat, equalBytes, fromLatin1, fromUtf8, latin1, utf8 } from '../bytes.ts'
 import { PacketError } from '../errors.ts'
 import { COSIGNATURE_TYPE, ED25519_TYPE, encodeVkey, type KeyType, type NoteKey, parseVkey } from './note.ts'
 
@@ -212,7 +212,7 @@ const isDefined = ({ witnesses, groups }: Draft, name: string) =>
 
 /** Each octet becomes one character: one line may hold names that are UTF-8 and names that are not. */
 function splitLines(bytes: Uint8Array): string[] {
-  const text = Array.from(bytes, (octet) => String.fromCharCode(octet)).join('')
+  const text = latin1(bytes)
   const control = /[^\t\n -~\x80-\xff]/.exec(text)
   if (control) throw invalid(`octet ${bytes[control.index]} at ${control.index} is a control character`)
   const lines = text.split('\n')
@@ -224,7 +224,7 @@ const splitTokens = (line: string): string[] => (line.match(/[^ \t]+/g) ?? []).m
 
 function fromOctets(octets: string): string {
   try {
-    return fromUtf8(Uint8Array.from(octets, (octet) => octet.charCodeAt(0)))
+    return fromUtf8(fromLatin1(octets))
   } catch {
     return octets.replaceAll(/[\x80-\xff]/g, (octet) => String.fromCharCode(0xdc00 + octet.charCodeAt(0)))
   }

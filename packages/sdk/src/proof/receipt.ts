@@ -6,7 +6,7 @@
 import { MAX_RECEIPT_BYTES } from '@mystranet/schemas/limits'
 import { Addendum, encode, Receipt, SchemaError } from '@mystranet/schemas/messages'
 import { sha256 } from '#primitives'
-import { type Bytes, concat, equalBytes, toHex, u16be } from '../bytes.ts'
+import { type Bytes, concat, equalBytes, latin1, u16be } from '../bytes.ts'
 import { read } from '../envelope/parse.ts'
 import { PacketError } from '../errors.ts'
 import { type CheckpointTrust, type VerifiedCheckpoint, verifyCheckpoint } from './checkpoint.ts'
@@ -53,7 +53,7 @@ export const encodeReceipt = (receipt: Receipt): Bytes => encode(Receipt, receip
 export function rememberCheckpoints(trust: CheckpointTrust): CheckpointVerifier {
   const known = new Map<string, Promise<VerifiedCheckpoint>>()
   return (note) => {
-    const key = toHex(sha256(note))
+    const key = latin1(note)
     let checkpoint = known.get(key)
     if (checkpoint === undefined) {
       checkpoint = verifyCheckpoint(note, trust)

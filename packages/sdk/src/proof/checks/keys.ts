@@ -20,10 +20,15 @@ export const keyChecks: readonly Check[] = [
       const { saved, open, close, logged } = facts
       const missing: string[] = []
       const sender = requestOf(facts)
-      const senderChain = await chainOf(facts, 'sender', saved.senderKeys, sender, missing)
+      const reply = replyOf(facts)
+      const chains = [chainOf(facts, 'sender', saved.senderKeys, sender), chainOf(facts, 'agent', saved.agentKeys, reply)]
+      await Promise.allSettled(chains)
+      const senderChain = await chains[0]
+      if (!senderChain) missing.push("the sender's key chain is not here")
       if (senderChain) facts.senderChain = senderChain
       if (isLive(senderChain, 'request', sender, logged.request, missing)) facts.senderKnown = true
-      const agentChain = await chainOf(facts, 'agent', saved.agentKeys, replyOf(facts), missing)
+      const agentChain = await chains[1]
+      if (!agentChain) missing.push(reply ? "the agent's key chain is not here" : 'there is no packet of the agent')
       if (agentChain) facts.agentChain = agentChain
       const opened = isLive(agentChain, 'OPEN', open, logged.open, missing)
       const closed = isLive(agentChain, 'CLOSE', close, logged.close, missing)
@@ -52,11 +57,8 @@ async function chainOf(
   who: string,
   chain: KeyChain | undefined,
   packet: ParsedHeader | undefined,
-  missing: string[],
 ): Promise<VerifiedChain | undefined> {
-  if (packet && chain) return about(who, verifyChain(chain, packet.core.sender, trust, checkpoints))
-  missing.push(packet ? `the ${who}'s key chain is not here` : `there is no packet of the ${who}`)
-  return undefined
+  return packet && chain && about(who, verifyChain(chain, packet.core.sender, trust, checkpoints))
 }
 
 function isLive(

@@ -5,9 +5,10 @@
  */
 import { MAX_SKEW_MS } from '@mystranet/schemas/limits'
 import type { Receipt } from '@mystranet/schemas/messages'
-import { equalBytes, toHex } from '../../bytes.ts'
+import { equalBytes, latin1 } from '../../bytes.ts'
 import type { ParsedHeader } from '../../envelope/parse.ts'
 import { isPacketError, PacketError } from '../../errors.ts'
+import { settled } from '../../settled.ts'
 import { type Checkpoint, verifyCheckpoint } from '../checkpoint.ts'
 import { type LeafKind, packetPartition } from '../leaf.ts'
 import { type Addendum, checkLeaf, type VerifiedReceipt, verifyReceipt } from '../receipt.ts'
@@ -111,12 +112,13 @@ export const checkpointChecks: readonly Check[] = [
 ]
 
 async function checkCheckpoints(facts: Facts): Promise<string | undefined> {
-  const notes = new Map(receiptsOf(facts).map(([what, { checkpoint }]) => [toHex(checkpoint), { what, checkpoint }]))
+  const notes = new Map(receiptsOf(facts).map(([what, { checkpoint }]) => [latin1(checkpoint), { what, checkpoint }]))
   if (notes.size === 0) return 'there are no receipts'
   // All at once: where signatures are verified asynchronously, they are verified side by side.
-  const heads = await Promise.all([...notes.values()].map((note) => about(note.what, readHead(facts, note.checkpoint))))
+  const heads = await settled([...notes.values()].map((note) => about(note.what, readHead(facts, note.checkpoint))))
   const roots = new Map<string, Checkpoint>()
-  for (const head of heads) {
+  for (const { head, fault } of heads) {
+    if (fault) facts.quorumFault ??= fault
     const tree = `${head.origin} at size ${head.treeSize}`
     const other = roots.get(tree)
     if (other && !equalBytes(other.rootHash, head.rootHash)) throw untrusted(`it forked: two roots of ${tree}`)
@@ -125,16 +127,15 @@ async function checkCheckpoints(facts: Facts): Promise<string | undefined> {
   return undefined
 }
 
-/** A checkpoint that its log signed. Whether witnesses did as well is remembered for the next check. */
-async function readHead(facts: Facts, note: Uint8Array): Promise<Checkpoint> {
+/** A checkpoint that its log signed, and what is wrong with its witnesses, for the next check. */
+async function readHead(facts: Facts, note: Uint8Array): Promise<{ head: Checkpoint; fault?: PacketError }> {
   try {
-    return await facts.checkpoints(note)
+    return { head: await facts.checkpoints(note) }
   } catch (error) {
     if (!isPacketError(error) || error.code !== 'CHECKPOINT_UNTRUSTED') throw error
     const { logs } = facts.trust.policy
     const head = await verifyCheckpoint(note, { policy: { logs, witnesses: [], groups: [], quorum: 'none' } })
-    facts.quorumFault ??= error
-    return head
+    return { head, fault: error }
   }
 }
 

@@ -10,6 +10,7 @@ import { equalBytes } from '../../bytes.ts'
 import { verifyOrigin } from '../../envelope/origin.ts'
 import { type ParsedHeader, parseHeader } from '../../envelope/parse.ts'
 import { PacketError } from '../../errors.ts'
+import { settled } from '../../settled.ts'
 import { SAVED_ANSWER_VERSION } from '../saved-answer.ts'
 import { about, type Check, type Facts, joinReasons, replyOf, requestOf } from './check.ts'
 
@@ -37,8 +38,10 @@ export const packetChecks: readonly Check[] = [
     name: 'answer-signature',
     needs: ['envelope'],
     async run({ open, close, saved }) {
-      if (open) await about('OPEN', verifyOrigin(open, saved.open!))
-      if (close) await about('CLOSE', verifyOrigin(close, saved.close!))
+      await settled([
+        ...(open ? [about('OPEN', verifyOrigin(open, saved.open!))] : []),
+        ...(close ? [about('CLOSE', verifyOrigin(close, saved.close!))] : []),
+      ])
       if (open && close && !equalBytes(open.core.senderKey, close.core.senderKey)) {
         throw new PacketError('SIGNATURE_INVALID', 'OPEN and CLOSE are signed by two keys')
       }
