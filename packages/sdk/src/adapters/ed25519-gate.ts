@@ -8,17 +8,18 @@
  * @module
  */
 
+import { fromHex } from '../bytes.ts'
+
 /** Order of the base point, little-endian. */
 const L = Uint8Array.from([
   0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 0, 0, 0, 0, 0, 0, 0,
   0, 0, 0, 0, 0, 0, 0, 0, 0x10,
 ])
 
-/** The two y-coordinates of order 8, sign bit cleared. Their first bytes differ from each other and from 0, 1, p − 1. */
-const ORDER_8 = [
-  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
-  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
-].map((hex) => Uint8Array.from(hex.match(/../g)!, (byte) => Number.parseInt(byte, 16)))
+/** A y-coordinate of order 8, sign bit cleared. */
+const ORDER_8 = fromHex('26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05')!
+/** The other one is p minus it: each byte from p's own, without a borrow. */
+const ORDER_8_NEGATED = ORDER_8.map((byte, at) => (at === 0 ? 0xed : at === 31 ? 0x7f : 0xff) - byte)
 
 /** Whether a signature and a key may be handed to a back end. `false` is the final verdict; `true` is not yet one. */
 export function passesEd25519Gate(publicKey: Uint8Array, signature: Uint8Array): boolean {
@@ -48,7 +49,8 @@ function isUsefulPoint(bytes: Uint8Array): boolean {
   if (first <= 1 && top === 0) return !isFilled(bytes, 0)
   // p − 1 = 0xec ff … 7f has order 2, and p … 2^255 − 1 are second encodings of 0 … 18.
   if (first >= 0xec && top === 0x7f) return !isFilled(bytes, 0xff)
-  for (const small of ORDER_8) if (first === small[0] && top === small[31]) return !agreesWithin(bytes, small)
+  // Their first bytes differ from each other and from those above.
+  for (const small of [ORDER_8, ORDER_8_NEGATED]) if (first === small[0] && top === small[31]) return !agreesWithin(bytes, small)
   return true
 }
 
