@@ -24,98 +24,208 @@ export type Fate = 'nothing' | 'unknown' | 'logged' | 'ran' | 'kept'
  */
 export type Remedy = 'retry' | 'reseal' | 'fix' | 'stop'
 
-interface Row {
-  /** Number on the wire, in `core.code`; 0 for codes that no packet carries. */
-  readonly wire: number
-  readonly status: number
+interface Consequence {
   readonly fate: Fate
   readonly remedy: Remedy
 }
 
-const row = (status: number, fate: Fate, remedy: Remedy, wire = 0): Row => ({ wire, status, fate, remedy })
+interface Row extends Consequence {
+  /** Number on the wire, in `core.code`; 0 for codes that no packet carries. */
+  readonly wire: number
+  readonly status: number
+}
 
-export const CODES = {
+const NOTHING_FIX: Consequence = { fate: 'nothing', remedy: 'fix' }
+const KEPT_FIX: Consequence = { fate: 'kept', remedy: 'fix' }
+const KEPT_STOP: Consequence = { fate: 'kept', remedy: 'stop' }
+const NOTHING_STOP: Consequence = { fate: 'nothing', remedy: 'stop' }
+const NOTHING_RESEAL: Consequence = { fate: 'nothing', remedy: 'reseal' }
+const LOGGED_STOP: Consequence = { fate: 'logged', remedy: 'stop' }
+const LOGGED_RESEAL: Consequence = { fate: 'logged', remedy: 'reseal' }
+const NOTHING_RETRY: Consequence = { fate: 'nothing', remedy: 'retry' }
+const LOGGED_RETRY: Consequence = { fate: 'logged', remedy: 'retry' }
+const UNKNOWN_RETRY: Consequence = { fate: 'unknown', remedy: 'retry' }
+const LOGGED_FIX: Consequence = { fate: 'logged', remedy: 'fix' }
+const RAN_RETRY: Consequence = { fate: 'ran', remedy: 'retry' }
+const RAN_STOP: Consequence = { fate: 'ran', remedy: 'stop' }
+const RAN_RESEAL: Consequence = { fate: 'ran', remedy: 'reseal' }
+const KEPT_RETRY: Consequence = { fate: 'kept', remedy: 'retry' }
+const UNKNOWN_STOP: Consequence = { fate: 'unknown', remedy: 'stop' }
+
+/** Every code, and what it means to the caller. Apart from the numbers, which only those who send refusals need. */
+export const CONSEQUENCES = {
   // Shape of what arrived.
-  PACKET_MALFORMED: row(400, 'nothing', 'fix', 10),
-  PACKET_TOO_LARGE: row(413, 'nothing', 'fix', 11),
-  HEADER_TOO_LARGE: row(413, 'nothing', 'fix', 12),
-  VERSION_UNKNOWN: row(400, 'nothing', 'fix', 13),
-  SUITE_UNKNOWN: row(400, 'nothing', 'fix', 14),
-  KIND_UNKNOWN: row(400, 'nothing', 'fix', 15),
-  FIELD_INVALID: row(400, 'nothing', 'fix', 16),
-  SCHEMA_UNKNOWN: row(400, 'nothing', 'fix', 17),
-  NETWORK_MISMATCH: row(400, 'nothing', 'fix', 18),
-  SCHEMA_UNTRUSTED: row(500, 'nothing', 'stop'),
-  DOCUMENT_MALFORMED: row(400, 'nothing', 'fix'),
-  NOTE_MALFORMED: row(400, 'kept', 'fix'),
-  FRAME_MALFORMED: row(400, 'kept', 'stop'),
-  TRUST_FILE_INVALID: row(400, 'nothing', 'fix'),
-  IDENTITY_FILE_INVALID: row(400, 'nothing', 'fix'),
+  PACKET_MALFORMED: NOTHING_FIX,
+  PACKET_TOO_LARGE: NOTHING_FIX,
+  HEADER_TOO_LARGE: NOTHING_FIX,
+  VERSION_UNKNOWN: NOTHING_FIX,
+  SUITE_UNKNOWN: NOTHING_FIX,
+  KIND_UNKNOWN: NOTHING_FIX,
+  FIELD_INVALID: NOTHING_FIX,
+  SCHEMA_UNKNOWN: NOTHING_FIX,
+  NETWORK_MISMATCH: NOTHING_FIX,
+  SCHEMA_UNTRUSTED: NOTHING_STOP,
+  DOCUMENT_MALFORMED: NOTHING_FIX,
+  NOTE_MALFORMED: KEPT_FIX,
+  FRAME_MALFORMED: KEPT_STOP,
+  TRUST_FILE_INVALID: NOTHING_FIX,
+  IDENTITY_FILE_INVALID: NOTHING_FIX,
   // Who signed it, for whom, when.
-  SIGNATURE_INVALID: row(401, 'nothing', 'stop', 20),
-  KEY_UNKNOWN: row(401, 'nothing', 'fix', 21),
-  KEY_REVOKED: row(401, 'nothing', 'reseal', 22),
-  KEY_EXPIRED: row(401, 'nothing', 'reseal', 23),
-  KEY_EVENT_INVALID: row(400, 'nothing', 'fix'),
-  NOT_PERMITTED: row(403, 'nothing', 'stop', 24),
-  RECIPIENTS_MISMATCH: row(400, 'nothing', 'stop', 25),
-  CIPHERTEXT_MISMATCH: row(400, 'nothing', 'stop', 26),
-  NOT_A_RECIPIENT: row(403, 'logged', 'stop', 27),
-  NOT_A_CANDIDATE: row(403, 'nothing', 'stop', 28),
-  CLOCK_SKEWED: row(400, 'nothing', 'reseal', 29),
-  PACKET_EXPIRED: row(410, 'logged', 'reseal', 30),
-  LIFETIME_TOO_LONG: row(400, 'nothing', 'reseal', 31),
-  REPLAYED: row(409, 'nothing', 'reseal', 32),
-  EPOCH_STALE: row(409, 'nothing', 'reseal', 33),
-  RATE_LIMITED: row(429, 'nothing', 'retry', 34),
+  SIGNATURE_INVALID: NOTHING_STOP,
+  KEY_UNKNOWN: NOTHING_FIX,
+  KEY_REVOKED: NOTHING_RESEAL,
+  KEY_EXPIRED: NOTHING_RESEAL,
+  KEY_EVENT_INVALID: NOTHING_FIX,
+  NOT_PERMITTED: NOTHING_STOP,
+  RECIPIENTS_MISMATCH: NOTHING_STOP,
+  CIPHERTEXT_MISMATCH: NOTHING_STOP,
+  NOT_A_RECIPIENT: LOGGED_STOP,
+  NOT_A_CANDIDATE: NOTHING_STOP,
+  CLOCK_SKEWED: NOTHING_RESEAL,
+  PACKET_EXPIRED: LOGGED_RESEAL,
+  LIFETIME_TOO_LONG: NOTHING_RESEAL,
+  REPLAYED: NOTHING_RESEAL,
+  EPOCH_STALE: NOTHING_RESEAL,
+  RATE_LIMITED: NOTHING_RETRY,
   // Where it goes.
-  TABLE_STALE: row(409, 'nothing', 'reseal', 40),
-  TABLE_INVALID: row(502, 'nothing', 'stop', 41),
-  TABLE_ROLLED_BACK: row(502, 'nothing', 'stop'),
-  NO_ROUTE: row(404, 'nothing', 'fix', 42),
-  QUEUE_FULL: row(503, 'logged', 'retry', 43),
+  TABLE_STALE: NOTHING_RESEAL,
+  TABLE_INVALID: NOTHING_STOP,
+  TABLE_ROLLED_BACK: NOTHING_STOP,
+  NO_ROUTE: NOTHING_FIX,
+  QUEUE_FULL: LOGGED_RETRY,
   // The log.
-  LOG_BUSY: row(503, 'nothing', 'retry', 50),
-  LOG_UNCONFIRMED: row(503, 'unknown', 'retry', 51),
-  PROOF_INVALID: row(502, 'kept', 'stop', 52),
-  CHECKPOINT_UNTRUSTED: row(502, 'kept', 'stop', 53),
-  CHECKPOINT_ROLLED_BACK: row(502, 'kept', 'stop', 54),
-  LEAF_MISMATCH: row(502, 'kept', 'stop', 55),
-  ATTEMPT_UNPROVEN: row(502, 'logged', 'stop', 56),
-  ATTEMPT_LATE: row(410, 'logged', 'retry', 57),
-  COMMITMENT_MISMATCH: row(502, 'logged', 'stop', 58),
+  LOG_BUSY: NOTHING_RETRY,
+  LOG_UNCONFIRMED: UNKNOWN_RETRY,
+  PROOF_INVALID: KEPT_STOP,
+  CHECKPOINT_UNTRUSTED: KEPT_STOP,
+  CHECKPOINT_ROLLED_BACK: KEPT_STOP,
+  LEAF_MISMATCH: KEPT_STOP,
+  ATTEMPT_UNPROVEN: LOGGED_STOP,
+  ATTEMPT_LATE: LOGGED_RETRY,
+  COMMITMENT_MISMATCH: LOGGED_STOP,
   // Opening and running.
-  OPEN_FAILED: row(400, 'logged', 'reseal', 60),
-  SESSION_UNKNOWN: row(409, 'logged', 'reseal', 61),
-  CONTENT_INVALID: row(400, 'logged', 'fix', 62),
-  PARAMETER_UNSUPPORTED: row(400, 'logged', 'fix', 63),
-  CONTEXT_OVERFLOW: row(400, 'logged', 'fix', 64),
-  MODEL_UNAVAILABLE: row(503, 'logged', 'retry', 65),
-  ENGINE_FAILED: row(502, 'ran', 'retry', 66),
-  CANCELLED: row(499, 'ran', 'stop', 67),
-  INTERRUPTED: row(502, 'ran', 'retry', 68),
-  DRAINING: row(503, 'logged', 'retry', 69),
-  AGENT_BUSY: row(503, 'logged', 'retry', 70),
+  OPEN_FAILED: LOGGED_RESEAL,
+  SESSION_UNKNOWN: LOGGED_RESEAL,
+  CONTENT_INVALID: LOGGED_FIX,
+  PARAMETER_UNSUPPORTED: LOGGED_FIX,
+  CONTEXT_OVERFLOW: LOGGED_FIX,
+  MODEL_UNAVAILABLE: LOGGED_RETRY,
+  ENGINE_FAILED: RAN_RETRY,
+  CANCELLED: RAN_STOP,
+  INTERRUPTED: RAN_RETRY,
+  DRAINING: LOGGED_RETRY,
+  AGENT_BUSY: LOGGED_RETRY,
   // The answer.
-  STREAM_TRUNCATED: row(502, 'ran', 'retry'),
-  STREAM_INVALID: row(502, 'ran', 'stop'),
-  ANSWER_CUT: row(502, 'ran', 'reseal'),
-  ANSWER_INVALID: row(502, 'kept', 'stop'),
-  ANSWER_UNKNOWN: row(404, 'unknown', 'retry'),
-  VERDICT_FAILED: row(502, 'kept', 'stop'),
-  VERDICT_PARTIAL: row(502, 'kept', 'retry'),
-  DEAD_LETTERED: row(410, 'logged', 'reseal', 80),
+  STREAM_TRUNCATED: RAN_RETRY,
+  STREAM_INVALID: RAN_STOP,
+  ANSWER_CUT: RAN_RESEAL,
+  ANSWER_INVALID: KEPT_STOP,
+  ANSWER_UNKNOWN: UNKNOWN_RETRY,
+  VERDICT_FAILED: KEPT_STOP,
+  VERDICT_PARTIAL: KEPT_RETRY,
+  DEAD_LETTERED: LOGGED_RESEAL,
   // The world.
-  ROUTER_UNREACHABLE: row(503, 'unknown', 'retry'),
-  ROUTER_MISBEHAVED: row(502, 'unknown', 'stop'),
-  TIMED_OUT: row(504, 'unknown', 'retry'),
-  SIGNER_FAILED: row(502, 'nothing', 'retry'),
-  STORE_FAILED: row(503, 'unknown', 'retry'),
-  NOT_FOUND: row(404, 'nothing', 'fix'),
-  INTERNAL: row(500, 'unknown', 'retry', 99),
-} as const satisfies Record<string, Row>
+  ROUTER_UNREACHABLE: UNKNOWN_RETRY,
+  ROUTER_MISBEHAVED: UNKNOWN_STOP,
+  TIMED_OUT: UNKNOWN_RETRY,
+  SIGNER_FAILED: NOTHING_RETRY,
+  STORE_FAILED: UNKNOWN_RETRY,
+  NOT_FOUND: NOTHING_FIX,
+  INTERNAL: UNKNOWN_RETRY,
+} as const satisfies Record<string, Consequence>
 
-export type Code = keyof typeof CODES
+export type Code = keyof typeof CONSEQUENCES
+
+/** Status of HTTP, and the number on the wire where a packet may carry the code. */
+const NUMBERS: Readonly<Record<Code, readonly [status: number, wire?: number]>> = {
+  // Shape of what arrived.
+  PACKET_MALFORMED: [400, 10],
+  PACKET_TOO_LARGE: [413, 11],
+  HEADER_TOO_LARGE: [413, 12],
+  VERSION_UNKNOWN: [400, 13],
+  SUITE_UNKNOWN: [400, 14],
+  KIND_UNKNOWN: [400, 15],
+  FIELD_INVALID: [400, 16],
+  SCHEMA_UNKNOWN: [400, 17],
+  NETWORK_MISMATCH: [400, 18],
+  SCHEMA_UNTRUSTED: [500],
+  DOCUMENT_MALFORMED: [400],
+  NOTE_MALFORMED: [400],
+  FRAME_MALFORMED: [400],
+  TRUST_FILE_INVALID: [400],
+  IDENTITY_FILE_INVALID: [400],
+  // Who signed it, for whom, when.
+  SIGNATURE_INVALID: [401, 20],
+  KEY_UNKNOWN: [401, 21],
+  KEY_REVOKED: [401, 22],
+  KEY_EXPIRED: [401, 23],
+  KEY_EVENT_INVALID: [400],
+  NOT_PERMITTED: [403, 24],
+  RECIPIENTS_MISMATCH: [400, 25],
+  CIPHERTEXT_MISMATCH: [400, 26],
+  NOT_A_RECIPIENT: [403, 27],
+  NOT_A_CANDIDATE: [403, 28],
+  CLOCK_SKEWED: [400, 29],
+  PACKET_EXPIRED: [410, 30],
+  LIFETIME_TOO_LONG: [400, 31],
+  REPLAYED: [409, 32],
+  EPOCH_STALE: [409, 33],
+  RATE_LIMITED: [429, 34],
+  // Where it goes.
+  TABLE_STALE: [409, 40],
+  TABLE_INVALID: [502, 41],
+  TABLE_ROLLED_BACK: [502],
+  NO_ROUTE: [404, 42],
+  QUEUE_FULL: [503, 43],
+  // The log.
+  LOG_BUSY: [503, 50],
+  LOG_UNCONFIRMED: [503, 51],
+  PROOF_INVALID: [502, 52],
+  CHECKPOINT_UNTRUSTED: [502, 53],
+  CHECKPOINT_ROLLED_BACK: [502, 54],
+  LEAF_MISMATCH: [502, 55],
+  ATTEMPT_UNPROVEN: [502, 56],
+  ATTEMPT_LATE: [410, 57],
+  COMMITMENT_MISMATCH: [502, 58],
+  // Opening and running.
+  OPEN_FAILED: [400, 60],
+  SESSION_UNKNOWN: [409, 61],
+  CONTENT_INVALID: [400, 62],
+  PARAMETER_UNSUPPORTED: [400, 63],
+  CONTEXT_OVERFLOW: [400, 64],
+  MODEL_UNAVAILABLE: [503, 65],
+  ENGINE_FAILED: [502, 66],
+  CANCELLED: [499, 67],
+  INTERRUPTED: [502, 68],
+  DRAINING: [503, 69],
+  AGENT_BUSY: [503, 70],
+  // The answer.
+  STREAM_TRUNCATED: [502],
+  STREAM_INVALID: [502],
+  ANSWER_CUT: [502],
+  ANSWER_INVALID: [502],
+  ANSWER_UNKNOWN: [404],
+  VERDICT_FAILED: [502],
+  VERDICT_PARTIAL: [502],
+  DEAD_LETTERED: [410, 80],
+  // The world.
+  ROUTER_UNREACHABLE: [503],
+  ROUTER_MISBEHAVED: [502],
+  TIMED_OUT: [504],
+  SIGNER_FAILED: [502],
+  STORE_FAILED: [503],
+  NOT_FOUND: [404],
+  INTERNAL: [500, 99],
+}
+
+const rowOf = (code: Code): Row => {
+  const [status, wire = 0] = NUMBERS[code]
+  return { ...CONSEQUENCES[code], status, wire }
+}
+
+export const CODES = /* @__PURE__ */ Object.fromEntries(
+  /* @__PURE__ */ (Object.keys(CONSEQUENCES) as Code[]).map((code) => [code, rowOf(code)]),
+) as Readonly<Record<Code, Row>>
 
 /** The code that a NACK or an aborted CLOSE names, by its number on the wire. */
 export function codeOfWire(wire: number): Code | undefined {

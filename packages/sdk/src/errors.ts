@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { CODES, type Code, type Fate, type Remedy } from '@mystranet/schemas/codes'
+import { CONSEQUENCES, type Code, type Fate, type Remedy } from '@mystranet/schemas/codes'
 
 export type { Code, Fate, Remedy }
 
@@ -27,12 +27,12 @@ export class PacketError extends Error {
 
   /** What happened to the packet. */
   get fate(): Fate {
-    return CODES[this.code].fate
+    return CONSEQUENCES[this.code].fate
   }
 
   /** What the caller may do. */
   get remedy(): Remedy {
-    return CODES[this.code].remedy
+    return CONSEQUENCES[this.code].remedy
   }
 
   /** Whether the very same packet may be submitted again without a second effect. */

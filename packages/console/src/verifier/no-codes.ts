@@ -4,5 +4,6 @@
  *
  * @module
  */
+export const CONSEQUENCES = {}
 export const CODES = {}
 export const codeOfWire = (): undefined => undefined

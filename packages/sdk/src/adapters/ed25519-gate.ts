@@ -50,7 +50,8 @@ function isUsefulPoint(bytes: Uint8Array): boolean {
   // p − 1 = 0xec ff … 7f has order 2, and p … 2^255 − 1 are second encodings of 0 … 18.
   if (first >= 0xec && top === 0x7f) return !isFilled(bytes, 0xff)
   // Their first bytes differ from each other and from those above.
-  for (const small of [ORDER_8, ORDER_8_NEGATED]) if (first === small[0] && top === small[31]) return !agreesWithin(bytes, small)
+  for (const small of [ORDER_8, ORDER_8_NEGATED])
+    if (first === small[0] && top === small[31]) return !agreesWithin(bytes, small)
   return true
 }
 

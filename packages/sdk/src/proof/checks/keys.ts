@@ -21,7 +21,10 @@ export const keyChecks: readonly Check[] = [
       const missing: string[] = []
       const sender = requestOf(facts)
       const reply = replyOf(facts)
-      const chains = [chainOf(facts, 'sender', saved.senderKeys, sender), chainOf(facts, 'agent', saved.agentKeys, reply)]
+      const chains = [
+        chainOf(facts, 'sender', saved.senderKeys, sender),
+        chainOf(facts, 'agent', saved.agentKeys, reply),
+      ]
       await Promise.allSettled(chains)
       const senderChain = await chains[0]
       if (!senderChain) missing.push("the sender's key chain is not here")
