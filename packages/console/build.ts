@@ -10,6 +10,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { type BuildOptions, build, type Plugin } from 'esbuild'
+import { minify } from 'terser'
 import { PAGE_POLICY, verifierPolicy } from './src/asset.ts'
 
 const HERE = dirname(fileURLToPath(import.meta.url))
@@ -70,14 +71,26 @@ export async function buildVerifier(): Promise<Uint8Array<ArrayBuffer>> {
   return bytesOf(fillIn(readFileSync(inside('verifier/verifier.html'), 'utf8'), { SCRIPT, STYLE, CSP }))
 }
 
-/** The verifier's script alone: what its size is measured by. */
+/** The verifier's script, its page included. */
 export async function verifierScript(): Promise<string> {
-  const { outputFiles } = await build({
-    ...BASE,
-    entryPoints: [inside('verifier/main.ts')],
-    plugins: [standIns],
+  return inMarkup(await asOneFile({ entryPoints: [inside('verifier/main.ts')] }), 'script')
+}
+
+/** What the verifier's file holds besides its page: all that turns bytes and a trust file into a verdict. */
+export const verifierCore = (): Promise<string> =>
+  asOneFile({
+    stdin: { contents: `export { examine, parseTrustFile } from '@mystranet/sdk/verify'`, resolveDir: HERE },
   })
-  return inMarkup(outputFiles[0]!.text, 'script')
+
+async function asOneFile(entry: Pick<BuildOptions, 'entryPoints' | 'stdin'>): Promise<string> {
+  const { outputFiles } = await build({ ...BASE, write: false, ...entry, plugins: [standIns] })
+  return smaller(outputFiles[0]!.text)
+}
+
+/** One more minifier over what esbuild gives: it inlines what is used once, which saves a thirtieth. About 0.5 s. */
+export async function smaller(script: string): Promise<string> {
+  const { code } = await minify(script, { module: true, ecma: 2020, compress: { passes: 2 } })
+  return code!
 }
 
 async function verifierStyle(): Promise<string> {

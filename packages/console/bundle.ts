@@ -7,11 +7,11 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
-import { BASE } from './build.ts'
+import { BASE, smaller } from './build.ts'
 
 export const gzipped = (text: string | Uint8Array): number => gzipSync(text, { level: 9 }).length
 
-/** Bytes, gzipped, that have to be there before `code` runs. What it imports later, when it needs it, is not counted. */
+/** Bytes, minified and gzipped, that must be there before `code` runs. What it imports later, at need, is not counted. */
 export async function firstLoad(code: string): Promise<number> {
   const { outputFiles, metafile } = await build({
     ...BASE,
@@ -31,7 +31,8 @@ export async function firstLoad(code: string): Promise<number> {
   const files = outputFiles.filter(({ path }) =>
     [...needed].some((wanted) => join(BASE.absWorkingDir, wanted) === path),
   )
-  return files.reduce((total, { contents }) => total + gzipped(contents), 0)
+  const sizes = await Promise.all(files.map(async ({ text }) => gzipped(await smaller(text))))
+  return sizes.reduce((total, size) => total + size, 0)
 }
 
 /** One ES module with everything in it. @param code TypeScript. */

@@ -89,7 +89,7 @@ function sourceOf(message: DescMessage): string {
     ...members,
     '}',
     `export const ${message.name}: Table<${message.name}> = /* @__PURE__ */ table(`,
-    ...[`'${message.typeName}'`, `'${fields}'`, ...nested].map((argument) => `  ${argument},`),
+    ...[`'${message.name}'`, `'${fields}'`, ...nested].map((argument) => `  ${argument},`),
     ')',
   ].join('\n')
 }

@@ -61,6 +61,20 @@ export const FIELD_PRESENCE = {
   supersedes: 'O-----',
 } as const satisfies Partial<Record<keyof HeaderCore, string>>
 
+/**
+ * Holds the fields of a message to a column of a table like {@link FIELD_PRESENCE}.
+ *
+ * @returns The first field that is missing or should not be there, and what is wrong with it; undefined when all fit.
+ */
+export function misfit(table: Readonly<Record<string, string>>, column: number, message: object): string | undefined {
+  for (const [name, columns] of Object.entries(table)) {
+    const value: unknown = (message as Record<string, unknown>)[name]
+    const isPresent = Array.isArray(value) ? value.length > 0 : value !== undefined
+    if (columns[column] === (isPresent ? '-' : 'M')) return `${name} is ${isPresent ? 'present' : 'absent'}`
+  }
+  return undefined
+}
+
 /** Lowest and highest code that a kind may carry. */
 export const CODE_RANGE: Partial<Record<Kind, readonly [number, number]>> = {
   STREAM_CLOSE: [OUTCOMES.STOP, OUTCOMES.ABORTED],

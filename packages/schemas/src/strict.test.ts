@@ -200,7 +200,7 @@ function mutate(bytes: Uint8Array, random: (below: number) => number): Uint8Arra
 describe('tables and descriptors', () => {
   it('has a table for every strict message, under its own name', () => {
     expect(DESCRIPTORS.length).toBeGreaterThan(30)
-    for (const descriptor of DESCRIPTORS) expect(tableOf(descriptor)?.name).toBe(descriptor.typeName)
+    for (const descriptor of DESCRIPTORS) expect(tableOf(descriptor)?.name).toBe(descriptor.name)
   })
 })
 

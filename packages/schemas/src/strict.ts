@@ -69,6 +69,7 @@ const FIELD = /^(\w+)([!?]?):(\w+)(?:=(\d+))?(?:<(\d+))?(?:\[(\d*)\])?(?:\|(\w+)
 /**
  * Builds a table; called by generated code only.
  *
+ * @param name The message's own, without its package; only for what is said of wrong bytes.
  * @param text The fields, in the order of their numbers, which run from 1 without a gap: `recipients!:bytes=32[8]`. That
  *   is a name, `!` when it is required or `?` when it is a proto3 `optional`, `:` and the type; then, each where the
  *   .proto says so: `=` and its exact bytes, `<` and its most bytes, `[` and its most items `]`, `|` and its oneof. It is

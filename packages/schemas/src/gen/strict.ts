@@ -11,7 +11,7 @@ export interface Packet {
   readonly delivery?: Uint8Array | undefined
 }
 export const Packet: Table<Packet> = /* @__PURE__ */ table(
-  'weave.packet.v1.Packet',
+  'Packet',
   'header!:bytes recipients:bytes ciphertext:bytes signature:bytes=64|origin batch:message|origin delivery:bytes',
   () => BatchProof,
 )
@@ -23,7 +23,7 @@ export interface Header {
   readonly ciphertextHash?: Uint8Array | undefined
 }
 export const Header: Table<Header> = /* @__PURE__ */ table(
-  'weave.packet.v1.Header',
+  'Header',
   'core!:bytes recipientsHash:bytes=32 ciphertextHash:bytes=32',
 )
 
@@ -60,7 +60,7 @@ export interface HeaderCore {
   readonly compatibleVersions: readonly number[]
 }
 export const HeaderCore: Table<HeaderCore> = /* @__PURE__ */ table(
-  'weave.packet.v1.HeaderCore',
+  'HeaderCore',
   'version!:u32 suite!:u32 kind!:enum network!:bytes=32 sender!:bytes=32 senderKey!:bytes=32 targetTag:string<128|target targetInstance:bytes=32|target recipients:bytes=32[8] createdMs!:ms expiresMs!:ms nonce!:bytes=16 epoch!:u64 seq!:u64 correlationId!:bytes=16 inReplyTo:bytes=32 attempt:u32 responseNonce:bytes=32 code:u32 contentCommitment:bytes=32 paddedSize:u32 tableDigest:bytes=32 retry:message session:bytes=32 priority:enum prefixTag:bytes=16 supersedes:bytes=32 schema!:bytes=32 compatibleVersions!:u32[8]',
   () => Retry,
 )
@@ -71,7 +71,7 @@ export interface Retry {
   readonly afterOpen?: boolean | undefined
 }
 export const Retry: Table<Retry> = /* @__PURE__ */ table(
-  'weave.packet.v1.Retry',
+  'Retry',
   'maxAttempts!:u32 afterOpen:bool',
 )
 
@@ -80,7 +80,7 @@ export interface Recipients {
   readonly recipients: readonly Recipient[]
 }
 export const Recipients: Table<Recipients> = /* @__PURE__ */ table(
-  'weave.packet.v1.Recipients',
+  'Recipients',
   'recipients!:message[8]',
   () => Recipient,
 )
@@ -93,7 +93,7 @@ export interface Recipient {
   readonly wrappedKey: Uint8Array
 }
 export const Recipient: Table<Recipient> = /* @__PURE__ */ table(
-  'weave.packet.v1.Recipient',
+  'Recipient',
   'instanceId!:bytes=32 kemKeyId!:bytes=32 enc:bytes<1120 wrappedKey!:bytes=48',
 )
 
@@ -104,7 +104,7 @@ export interface BatchProof {
   readonly path: readonly Uint8Array[]
 }
 export const BatchProof: Table<BatchProof> = /* @__PURE__ */ table(
-  'weave.packet.v1.BatchProof',
+  'BatchProof',
   'statement!:bytes<512 signature!:bytes=64 path:bytes=32[10]',
 )
 
@@ -119,7 +119,7 @@ export interface BatchRoot {
   readonly createdMs: number
 }
 export const BatchRoot: Table<BatchRoot> = /* @__PURE__ */ table(
-  'weave.packet.v1.BatchRoot',
+  'BatchRoot',
   'network!:bytes=32 senderKey!:bytes=32 epoch!:u64 firstSeq!:u64 size!:u32 root!:bytes=32 createdMs!:ms',
 )
 
@@ -130,7 +130,7 @@ export interface Delivery {
   readonly senderKeys: Uint8Array
 }
 export const Delivery: Table<Delivery> = /* @__PURE__ */ table(
-  'weave.packet.v1.Delivery',
+  'Delivery',
   'requestReceipt:bytes<16384 attemptReceipt:bytes<16384 senderKeys!:bytes<262144',
 )
 
@@ -141,7 +141,7 @@ export interface SignedDocument {
   readonly signature: Uint8Array
 }
 export const SignedDocument: Table<SignedDocument> = /* @__PURE__ */ table(
-  'weave.packet.v1.SignedDocument',
+  'SignedDocument',
   'body!:bytes<262144 key!:bytes=32 signature!:bytes=64',
 )
 
@@ -155,7 +155,7 @@ export interface AnswerFetch {
   readonly audience: string
 }
 export const AnswerFetch: Table<AnswerFetch> = /* @__PURE__ */ table(
-  'weave.packet.v1.AnswerFetch',
+  'AnswerFetch',
   'network!:bytes=32 packetId!:bytes=32 from:u32 createdMs!:ms nonce!:bytes=16 audience!:string<256',
 )
 
@@ -165,7 +165,7 @@ export interface RequestContent {
   readonly chat: ChatRequest
 }
 export const RequestContent: Table<RequestContent> = /* @__PURE__ */ table(
-  'weave.packet.v1.RequestContent',
+  'RequestContent',
   'knownCheckpoint:bytes<65536 chat!:message',
   () => ChatRequest,
 )
@@ -178,7 +178,7 @@ export interface ChatRequest {
   readonly responseSchema?: string | undefined
 }
 export const ChatRequest: Table<ChatRequest> = /* @__PURE__ */ table(
-  'weave.packet.v1.ChatRequest',
+  'ChatRequest',
   'messages!:message[4096] sampling:message tools:message[128] responseSchema:string<65536',
   () => ChatMessage,
   () => Sampling,
@@ -192,7 +192,7 @@ export interface Tool {
   readonly parameters?: string | undefined
 }
 export const Tool: Table<Tool> = /* @__PURE__ */ table(
-  'weave.packet.v1.Tool',
+  'Tool',
   'name!:string<128 description:string<4096 parameters:string<65536',
 )
 
@@ -204,7 +204,7 @@ export interface ChatMessage {
   readonly toolCallId?: string | undefined
 }
 export const ChatMessage: Table<ChatMessage> = /* @__PURE__ */ table(
-  'weave.packet.v1.ChatMessage',
+  'ChatMessage',
   'role!:string<16 content:string toolCalls:message[128] toolCallId:string<128',
   () => ToolCall,
 )
@@ -218,7 +218,7 @@ export interface Sampling {
   readonly seed?: bigint | undefined
 }
 export const Sampling: Table<Sampling> = /* @__PURE__ */ table(
-  'weave.packet.v1.Sampling',
+  'Sampling',
   'temperatureMicro?:u32 topPMicro?:u32 maxTokens?:u32 stop:string<256[16] seed?:u64',
 )
 
@@ -228,7 +228,7 @@ export interface OpenContent {
   readonly knownCheckpoint?: Uint8Array | undefined
 }
 export const OpenContent: Table<OpenContent> = /* @__PURE__ */ table(
-  'weave.packet.v1.OpenContent',
+  'OpenContent',
   'modelStatement!:bytes<65536 knownCheckpoint:bytes<65536',
 )
 
@@ -242,7 +242,7 @@ export interface CloseContent {
   readonly error?: number | undefined
 }
 export const CloseContent: Table<CloseContent> = /* @__PURE__ */ table(
-  'weave.packet.v1.CloseContent',
+  'CloseContent',
   'stream:bytes=32 frames:u32 root!:bytes=32 answerCommitment!:bytes=32 usage:message error:u32',
   () => Usage,
 )
@@ -253,7 +253,7 @@ export interface Usage {
   readonly completionTokens?: number | undefined
 }
 export const Usage: Table<Usage> = /* @__PURE__ */ table(
-  'weave.packet.v1.Usage',
+  'Usage',
   'promptTokens:u32 completionTokens:u32',
 )
 
@@ -262,7 +262,7 @@ export interface AnswerContent {
   readonly parts: readonly AnswerPart[]
 }
 export const AnswerContent: Table<AnswerContent> = /* @__PURE__ */ table(
-  'weave.packet.v1.AnswerContent',
+  'AnswerContent',
   'parts:message[]',
   () => AnswerPart,
 )
@@ -273,7 +273,7 @@ export interface AnswerPart {
   readonly toolCall?: ToolCall | undefined
 }
 export const AnswerPart: Table<AnswerPart> = /* @__PURE__ */ table(
-  'weave.packet.v1.AnswerPart',
+  'AnswerPart',
   'text:string|part toolCall:message|part',
   () => ToolCall,
 )
@@ -285,7 +285,7 @@ export interface ToolCall {
   readonly arguments?: string | undefined
 }
 export const ToolCall: Table<ToolCall> = /* @__PURE__ */ table(
-  'weave.packet.v1.ToolCall',
+  'ToolCall',
   'id!:string<128 name!:string<128 arguments:string',
 )
 
@@ -297,7 +297,7 @@ export interface Frame {
   readonly ct: Uint8Array
 }
 export const Frame: Table<Frame> = /* @__PURE__ */ table(
-  'weave.packet.v1.Frame',
+  'Frame',
   'streamId!:bytes=32 i:u32 flags:u32 ct!:bytes<65472',
 )
 
@@ -310,7 +310,7 @@ export interface StreamCheckpoint {
   readonly createdMs: number
 }
 export const StreamCheckpoint: Table<StreamCheckpoint> = /* @__PURE__ */ table(
-  'weave.packet.v1.StreamCheckpoint',
+  'StreamCheckpoint',
   'network!:bytes=32 streamId!:bytes=32 size!:u32 root!:bytes=32 createdMs!:ms',
 )
 
@@ -323,7 +323,7 @@ export interface Receipt {
   readonly checkpoint: Uint8Array
 }
 export const Receipt: Table<Receipt> = /* @__PURE__ */ table(
-  'weave.log.v1.Receipt',
+  'Receipt',
   'leaf!:bytes<512 addendum:bytes<4096 index:u64 path:bytes=32[64] checkpoint!:bytes<65536',
 )
 
@@ -339,7 +339,7 @@ export interface Addendum {
   readonly decision?: Decision | undefined
 }
 export const Addendum: Table<Addendum> = /* @__PURE__ */ table(
-  'weave.log.v1.Addendum',
+  'Addendum',
   'nonce!:bytes=16 sender:bytes=32 senderKey:bytes=32 epoch:u64 seq:u64 chainHead:bytes=32 recipients:bytes=32[8] decision:message',
   () => Decision,
 )
@@ -352,7 +352,7 @@ export interface Decision {
   readonly acceptByMs: number
 }
 export const Decision: Table<Decision> = /* @__PURE__ */ table(
-  'weave.log.v1.Decision',
+  'Decision',
   'tableVersion!:u64 rule!:string<128 agent!:bytes=32 acceptByMs!:ms',
 )
 
@@ -365,7 +365,7 @@ export interface Notice {
   readonly createdMs: number
 }
 export const Notice: Table<Notice> = /* @__PURE__ */ table(
-  'weave.log.v1.Notice',
+  'Notice',
   'network!:bytes=32 packetId!:bytes=32 code!:u32 attempts:message[64] createdMs!:ms',
   () => FailedAttempt,
 )
@@ -379,7 +379,7 @@ export interface FailedAttempt {
   readonly atMs: number
 }
 export const FailedAttempt: Table<FailedAttempt> = /* @__PURE__ */ table(
-  'weave.log.v1.FailedAttempt',
+  'FailedAttempt',
   'attempt!:u32 agent:bytes=32 code!:u32 reply:bytes=32 atMs!:ms',
 )
 
@@ -402,7 +402,7 @@ export interface KeyEvent {
   readonly tags: readonly string[]
 }
 export const KeyEvent: Table<KeyEvent> = /* @__PURE__ */ table(
-  'weave.control.v1.KeyEvent',
+  'KeyEvent',
   'network!:bytes=32 instance!:bytes=32 type!:enum prev:bytes=32 delegation:bytes=32 rootKey:bytes=32 key:bytes=32 nextKeyHash:bytes=32 suite:u32 kemKey:bytes<1216 deleteAfterMs:ms createdMs!:ms notAfterMs:ms name:string<128 tags:string<128[32]',
 )
 
@@ -413,7 +413,7 @@ export interface SignedKeyEvent {
   readonly possession?: Uint8Array | undefined
 }
 export const SignedKeyEvent: Table<SignedKeyEvent> = /* @__PURE__ */ table(
-  'weave.control.v1.SignedKeyEvent',
+  'SignedKeyEvent',
   'body!:bytes<8192 signature!:bytes=64 possession:bytes=64',
 )
 
@@ -423,7 +423,7 @@ export interface LoggedKeyEvent {
   readonly receipt: Receipt
 }
 export const LoggedKeyEvent: Table<LoggedKeyEvent> = /* @__PURE__ */ table(
-  'weave.control.v1.LoggedKeyEvent',
+  'LoggedKeyEvent',
   'event!:message receipt!:message',
   () => SignedKeyEvent,
   () => Receipt,
@@ -434,7 +434,7 @@ export interface KeyChain {
   readonly events: readonly LoggedKeyEvent[]
 }
 export const KeyChain: Table<KeyChain> = /* @__PURE__ */ table(
-  'weave.control.v1.KeyChain',
+  'KeyChain',
   'events!:message[256]',
   () => LoggedKeyEvent,
 )
@@ -450,7 +450,7 @@ export interface RoutingTable {
   readonly createdMs: number
 }
 export const RoutingTable: Table<RoutingTable> = /* @__PURE__ */ table(
-  'weave.control.v1.RoutingTable',
+  'RoutingTable',
   'network!:bytes=32 version!:u64 previous:bytes=32 rules:message[1024] notBeforeMs!:ms expiresMs!:ms createdMs!:ms',
   () => Rule,
 )
@@ -466,7 +466,7 @@ export interface Rule {
   readonly limits?: Limits | undefined
 }
 export const Rule: Table<Rule> = /* @__PURE__ */ table(
-  'weave.control.v1.Rule',
+  'Rule',
   'id!:string<128 tag:string<128 senders:bytes=32[256] priority:u32 deny:bool candidates:message[8] limits:message',
   () => Candidate,
   () => Limits,
@@ -478,7 +478,7 @@ export interface Candidate {
   readonly weight?: number | undefined
 }
 export const Candidate: Table<Candidate> = /* @__PURE__ */ table(
-  'weave.control.v1.Candidate',
+  'Candidate',
   'instance!:bytes=32 weight:u32',
 )
 
@@ -487,7 +487,7 @@ export interface Limits {
   readonly packetsPerMinute?: number | undefined
 }
 export const Limits: Table<Limits> = /* @__PURE__ */ table(
-  'weave.control.v1.Limits',
+  'Limits',
   'packetsPerMinute:u32',
 )
 
@@ -498,7 +498,7 @@ export interface Routes {
   readonly candidates: readonly KeyChain[]
 }
 export const Routes: Table<Routes> = /* @__PURE__ */ table(
-  'weave.control.v1.Routes',
+  'Routes',
   'routingTable!:bytes<262144 receipt!:message candidates:message[1024]',
   () => Receipt,
   () => KeyChain,
@@ -510,7 +510,7 @@ export interface KeyEvents {
   readonly invite?: string | undefined
 }
 export const KeyEvents: Table<KeyEvents> = /* @__PURE__ */ table(
-  'weave.control.v1.KeyEvents',
+  'KeyEvents',
   'events!:message[16] invite:string<256',
   () => SignedKeyEvent,
 )
@@ -520,7 +520,7 @@ export interface Receipts {
   readonly receipts: readonly Receipt[]
 }
 export const Receipts: Table<Receipts> = /* @__PURE__ */ table(
-  'weave.control.v1.Receipts',
+  'Receipts',
   'receipts:message[16]',
   () => Receipt,
 )
@@ -545,7 +545,7 @@ export interface ModelStatement {
   readonly authorization?: Uint8Array | undefined
 }
 export const ModelStatement: Table<ModelStatement> = /* @__PURE__ */ table(
-  'weave.model.v1.ModelStatement',
+  'ModelStatement',
   'network!:bytes=32 agent!:bytes=32 name!:string<256 fileDigest:bytes=32 fileBytes:u64 chatTemplateDigest:bytes=32 tokenizerDigest:bytes=32 architecture:string<128 quantisation:string<128 engine!:string<128 runtime!:string<256 runtimeDigest:bytes=32 contextTokens:u32 createdMs!:ms registryEntry:bytes=32 authorization:bytes=32',
 )
 
@@ -564,7 +564,7 @@ export interface RegistryEntry {
   readonly createdMs: number
 }
 export const RegistryEntry: Table<RegistryEntry> = /* @__PURE__ */ table(
-  'weave.model.v1.RegistryEntry',
+  'RegistryEntry',
   'network!:bytes=32 name!:string<256 fileDigest!:bytes=32 fileBytes:u64 chatTemplateDigest:bytes=32 tokenizerDigest:bytes=32 architecture:string<128 quantisation:string<128 licence:string<128 source:string<1024 createdMs!:ms',
 )
 
@@ -579,7 +579,7 @@ export interface Authorization {
   readonly expiresMs: number
 }
 export const Authorization: Table<Authorization> = /* @__PURE__ */ table(
-  'weave.model.v1.Authorization',
+  'Authorization',
   'network!:bytes=32 agent!:bytes=32 fileDigest!:bytes=32 chatTemplateDigest:bytes=32 maxContextTokens:u32 createdMs!:ms expiresMs!:ms',
 )
 
@@ -602,7 +602,7 @@ export interface SavedAnswer {
   readonly authorizationReceipt?: Receipt | undefined
 }
 export const SavedAnswer: Table<SavedAnswer> = /* @__PURE__ */ table(
-  'weave.packet.v1.SavedAnswer',
+  'SavedAnswer',
   'version!:u32 request!:message open:message close:message answer:message attempt:message senderKeys:message agentKeys:message routingTable:bytes<262144 routingTableReceipt:message modelStatementReceipt:message registryEntry:bytes<262144 authorization:bytes<262144 registryEntryReceipt:message authorizationReceipt:message',
   () => SavedPacket,
   () => SavedPacket,
@@ -626,7 +626,7 @@ export interface SavedPacket {
   readonly opening?: Opening | undefined
 }
 export const SavedPacket: Table<SavedPacket> = /* @__PURE__ */ table(
-  'weave.packet.v1.SavedPacket',
+  'SavedPacket',
   'header!:bytes<4000 signature:bytes=64|origin batch:message|origin receipt:message opening:message',
   () => BatchProof,
   () => Receipt,
@@ -639,6 +639,6 @@ export interface Opening {
   readonly content?: Uint8Array | undefined
 }
 export const Opening: Table<Opening> = /* @__PURE__ */ table(
-  'weave.packet.v1.Opening',
+  'Opening',
   'salt!:bytes=32 content:bytes',
 )

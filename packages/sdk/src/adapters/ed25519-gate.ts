@@ -11,10 +11,7 @@
 import { fromHex } from '../bytes.ts'
 
 /** Order of the base point, little-endian. */
-const L = Uint8Array.from([
-  0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 0, 0, 0, 0, 0, 0, 0,
-  0, 0, 0, 0, 0, 0, 0, 0, 0x10,
-])
+const L = fromHex('edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010')!
 
 /** A y-coordinate of order 8, sign bit cleared. */
 const ORDER_8 = fromHex('26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05')!

@@ -6,7 +6,7 @@
  */
 
 import type { Code } from '@mystranet/schemas/codes'
-import { CODE_RANGE, FIELD_PRESENCE, KINDS, type Kind, kindOf, OUTCOMES } from '@mystranet/schemas/kinds'
+import { CODE_RANGE, FIELD_PRESENCE, KINDS, type Kind, kindOf, misfit, OUTCOMES } from '@mystranet/schemas/kinds'
 import {
   MAX_DELIVERY_BYTES,
   MAX_HEADER_BYTES,
@@ -132,23 +132,21 @@ export function parseHeader(header: Uint8Array): ParsedHeader {
   if (!equalBytes(core.schema, SCHEMA)) throw unknown('SCHEMA_UNKNOWN', 'schema', toHex(core.schema))
   checkFields(kind, core)
   const column = KINDS[kind] - 1
-  expectPresence('recipients_hash', FIELD_PRESENCE.recipients[column], recipientsHash !== undefined)
-  expectPresence('ciphertext_hash', FIELD_PRESENCE.paddedSize[column], ciphertextHash !== undefined)
+  const misplaced = misfit(HASH_PRESENCE, column, { recipientsHash, ciphertextHash })
+  if (misplaced) throw field(misplaced)
   if (kind === 'STREAM_CLOSE') checkBody(core, ciphertextHash)
   return { header, id: packetId(header), kind, core, coreBytes, recipientsHash, ciphertextHash }
 }
 
-const PRESENCE_BY_KIND = Object.entries(FIELD_PRESENCE) as [keyof typeof FIELD_PRESENCE, string][]
+/** Each hash is there exactly when what it is of is. */
+const HASH_PRESENCE = { recipientsHash: FIELD_PRESENCE.recipients, ciphertextHash: FIELD_PRESENCE.paddedSize }
 
 const TAG = /^[a-z0-9][a-z0-9._-]{0,127}$/
 
 /** The fields of §5.1. */
 function checkFields(kind: Kind, core: HeaderCore): void {
-  const column = KINDS[kind] - 1
-  for (const [name, columns] of PRESENCE_BY_KIND) {
-    const value = core[name]
-    expectPresence(name, columns[column], Array.isArray(value) ? value.length > 0 : value !== undefined)
-  }
+  const misplaced = misfit(FIELD_PRESENCE, KINDS[kind] - 1, core)
+  if (misplaced) throw field(misplaced)
   if ((core.targetTag === undefined) === (core.targetInstance === undefined))
     throw field('target', 'wanted exactly one')
   if (core.targetTag !== undefined && !TAG.test(core.targetTag)) throw field('target_tag', 'is no tag')
@@ -201,12 +199,8 @@ function checkRecipients(core: HeaderCore, { recipients }: Recipients): void {
   }
 }
 
-function expectPresence(name: string, presence: string | undefined, present: boolean): void {
-  if (presence === 'M' && !present) throw field(name, 'is absent')
-  if (presence === '-' && present) throw field(name, 'is not of this kind')
-}
-
-const field = (name: string, why: string) => new PacketError('FIELD_INVALID', `Cannot take the packet: ${name} ${why}`)
+const field = (name: string, why = '') =>
+  new PacketError('FIELD_INVALID', `Cannot take the packet: ${name}${why && ` ${why}`}`)
 const malformed = (why: string) => new PacketError('PACKET_MALFORMED', `Cannot take the packet: ${why}`)
 const unknown = (code: Code, name: string, value: unknown) =>
   new PacketError(code, `Cannot take the packet: ${name} ${value} is unknown`)

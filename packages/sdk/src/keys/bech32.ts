@@ -34,12 +34,17 @@ const MAX_CHARS = 90
 export function encodeBech32(prefix: string, bytes: Uint8Array): string {
   if (!/^[!-@[-~]{1,83}$/.test(prefix))
     throw new RangeError(`Cannot write Bech32m: prefix is ${JSON.stringify(prefix)}`)
+  const text = writeBech32(prefix, bytes)
+  if (text.length > MAX_CHARS) throw new RangeError(`Cannot write Bech32m: ${text.length} characters, wanted ≤ 90`)
+  return text
+}
+
+/** {@link encodeBech32} for a prefix and a length that are known to fit. */
+export function writeBech32(prefix: string, bytes: Uint8Array): string {
   const words = toWords(bytes)
   const checksum = remainderOf(prefix, [...words, 0, 0, 0, 0, 0, 0]) ^ CHECKSUM
   for (let i = 0; i < CHECKSUM_CHARS; i++) words.push((checksum >>> (5 * (5 - i))) & 31)
-  const text = `${prefix}1${words.map((word) => ALPHABET[word]).join('')}`
-  if (text.length > MAX_CHARS) throw new RangeError(`Cannot write Bech32m: ${text.length} characters, wanted ≤ 90`)
-  return text
+  return `${prefix}1${words.map((word) => ALPHABET[word]).join('')}`
 }
 
 export interface Bech32 {

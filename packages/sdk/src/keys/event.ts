@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { misfit } from '@mystranet/schemas/kinds'
 import { encode, KeyEvent, type SignedKeyEvent } from '@mystranet/schemas/messages'
 import { sha256, verifyEd25519 } from '#primitives'
 import { type Bytes, utf8 } from '../bytes.ts'
@@ -64,14 +65,9 @@ export const isRootSigned = (event: KeyEvent): boolean => isHead(event) && event
  */
 export function parseKeyEvent({ body, possession }: SignedKeyEvent): KeyEvent {
   const event = read(KeyEvent, body, 'KEY_EVENT_INVALID')
-  const column = event.type - 1
   if (event.type > PREKEY) throw invalid(`type ${event.type}, wanted 1 to ${PREKEY}`)
-  for (const [name, columns] of Object.entries(PRESENCE)) {
-    const value = event[name as keyof typeof PRESENCE]
-    const present = Array.isArray(value) ? value.length > 0 : value !== undefined
-    const wanted = columns[column]
-    if (present ? wanted === '-' : wanted === 'M') throw invalid(`${name} is ${present ? 'present' : 'absent'}`)
-  }
+  const misplaced = misfit(PRESENCE, event.type - 1, event)
+  if (misplaced) throw invalid(misplaced)
   if (event.type === REVOCATION && (event.prev === undefined) === (event.delegation === undefined)) {
     throw invalid('a revocation with both or neither of prev and delegation')
   }

@@ -5,7 +5,7 @@
  */
 import type { Bytes } from '../bytes.ts'
 import { PacketError } from '../errors.ts'
-import { encodeBech32, parseBech32 } from './bech32.ts'
+import { encodeBech32, parseBech32, writeBech32 } from './bech32.ts'
 
 const INSTANCE_PREFIX = 'weave'
 const ID_BYTES = 32
@@ -15,7 +15,7 @@ const SEED_BYTES = 32
 export function formatInstanceId(id: Uint8Array): string {
   if (id.length !== ID_BYTES)
     throw new RangeError(`Cannot write an instance id: ${id.length} bytes, wanted ${ID_BYTES}`)
-  return encodeBech32(INSTANCE_PREFIX, id)
+  return writeBech32(INSTANCE_PREFIX, id)
 }
 
 /**
