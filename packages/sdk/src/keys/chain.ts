@@ -16,7 +16,7 @@ import { type Code, PacketError } from '../errors.ts'
 import type { CheckpointTrust } from '../proof/checkpoint.ts'
 import { controlPartition } from '../proof/leaf.ts'
 import { type CheckpointVerifier, checkLeaf, END_OF_LOG, rememberCheckpoints, verifyReceipt } from '../proof/receipt.ts'
-import { settled } from '../settled.ts'
+import { settled } from '../proof/settled.ts'
 import {
   isHead,
   isRootSigned,

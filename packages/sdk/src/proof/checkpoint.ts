@@ -6,11 +6,11 @@
  */
 import { equalBytes, fromBase64, toBase64 } from '../bytes.ts'
 import { isPacketError, PacketError } from '../errors.ts'
-import { settled } from '../settled.ts'
 import { verifyCosignature } from './cosignature.ts'
 import { EMPTY_ROOT, HASH_BYTES, type TreeHead } from './merkle.ts'
 import { isSignedBy, type NoteKey, type NoteSignature, parseNote, type SignedNote, verifyNote } from './note.ts'
 import { holdsIndependently, holdsQuorum, type Policy, type PolicyWitness } from './policy.ts'
+import { settled } from './settled.ts'
 
 const MAX_TREE_SIZE = (1n << 63n) - 1n
 

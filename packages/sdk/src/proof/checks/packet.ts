@@ -10,8 +10,8 @@ import { equalBytes } from '../../bytes.ts'
 import { verifyOrigin } from '../../envelope/origin.ts'
 import { type ParsedHeader, parseHeader } from '../../envelope/parse.ts'
 import { PacketError } from '../../errors.ts'
-import { settled } from '../../settled.ts'
 import { SAVED_ANSWER_VERSION } from '../saved-answer.ts'
+import { settled } from '../settled.ts'
 import { about, type Check, type Facts, joinReasons, replyOf, requestOf } from './check.ts'
 
 export const packetChecks: readonly Check[] = [
