@@ -1,12 +1,12 @@
 /** Edges of the router as programs, on each runtime that has one. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdir } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { bun, deno, workerd } from '../../../scripts/runtime/program.ts'
-import { freePort, until } from './weave.ts'
+import { ended, freePort, until } from './weave.ts'
 
 export interface RunningEdge {
   readonly url: string
@@ -85,23 +85,25 @@ async function bundled(name: 'deno' | 'bun'): Promise<string> {
   return outfile
 }
 
-/** The example, built and configured as its README says; only the port is another. */
+/** The example's own command and configuration, in a folder of its own. */
+async function buildExample(): Promise<string> {
+  const manifest = JSON.parse(await readFile(join(EXAMPLE, 'package.json'), 'utf8')) as { scripts: { build: string } }
+  await mkdir(OUT, { recursive: true })
+  const folder = await mkdtemp(join(OUT, 'worker-'))
+  const command = manifest.scripts.build.replace('=dist/', `=${folder}/dist/`)
+  const [program = '', ...args] = command.split(' ')
+  const built = await ended(spawned(join(EXAMPLE, 'node_modules/.bin', program), args, {}))
+  if (built.code !== 0) throw new Error(`The example does not build: ${built.stderr}`)
+  await copyFile(join(EXAMPLE, 'edge.capnp'), join(folder, 'edge.capnp'))
+  return folder
+}
+
+/** The example on workerd; only the port is another. */
 export async function startWorkerd(env: EdgeEnv): Promise<RunningEdge> {
-  await build({
-    entryPoints: [join(EXAMPLE, 'worker.ts')],
-    outfile: join(EXAMPLE, 'dist/worker.js'),
-    bundle: true,
-    platform: 'browser',
-    format: 'esm',
-    conditions: ['@mystranet/source', 'workerd', 'worker'],
-    logLevel: 'error',
-  })
+  const folder = await buildExample()
   const port = await freePort()
-  const child = spawned(
-    found(workerd(), 'workerd'),
-    ['serve', 'edge.capnp', `--socket-addr=http=127.0.0.1:${port}`],
-    env,
-  )
+  const args = ['serve', join(folder, 'edge.capnp'), `--socket-addr=http=127.0.0.1:${port}`]
+  const child = spawned(found(workerd(), 'workerd'), args, env)
   child.stdout?.resume()
   const url = `http://127.0.0.1:${port}`
   await until('workerd answers', async () => {
@@ -111,7 +113,13 @@ export async function startWorkerd(env: EdgeEnv): Promise<RunningEdge> {
       () => false,
     )
   })
-  return { url, stop: () => stopped(child) }
+  return {
+    url,
+    async stop() {
+      await stopped(child)
+      await rm(folder, { recursive: true })
+    },
+  }
 }
 
 const DENO_FLAGS = [
