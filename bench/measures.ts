@@ -60,4 +60,8 @@ export const MEASURES: readonly Measure[] = [
     run: async (options) => (await import('./path.ts')).path(options),
   },
   single('path.demo.first_verified_token', async (options) => (await import('./demo.ts')).firstVerifiedToken(options)),
+  {
+    ids: ['fabric.faults.lost', 'fabric.faults.doubled', 'fabric.faults.truncated'],
+    run: async (options) => (await import('./faults.ts')).faults(options),
+  },
 ]

@@ -2,7 +2,7 @@
 // into .cache/toolchain, installs what pnpm-lock.yaml names, and runs one task with them. Plain JavaScript without a
 // dependency, because it runs before anything is installed.
 //
-//   node scripts/toolchain.mjs demo|weave|bench|test [arguments of the task…]
+//   node scripts/toolchain.mjs demo|weave|bench|faults|test [arguments of the task…]
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -23,6 +23,7 @@ const TASKS = {
   demo: { argv: [SOURCES, 'packages/cli/src/main.ts', 'demo'] },
   weave: { argv: [SOURCES, 'packages/cli/src/main.ts'] },
   bench: { argv: [SOURCES, 'bench/main.ts'] },
+  faults: { argv: [SOURCES, 'scripts/faults/main.ts'], prepares: true },
   test: { argv: ['scripts/ok.ts'], prepares: true },
 }
 
