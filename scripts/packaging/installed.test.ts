@@ -1,11 +1,17 @@
 /** The packages as a user gets them: packed, installed into an empty project, and run on every runtime that is promised. */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { DEMO_MODEL } from '../../packages/agent/src/models/catalogue.ts'
+import { pull } from '../../packages/agent/src/models/pull.ts'
+import { defaultModelFolder } from '../../packages/agent/src/models/store.ts'
+import { startBroker } from '../broker/server.ts'
 import { targetsOf } from '../build/exports.ts'
+import { blocksOf } from '../docs/markdown.ts'
+import { firstLoadOf, onWorkerd, type Page, vitePage } from './bundled.ts'
 import { bare, drive, installedProject, outcome, type Project, RUNTIMES } from './project.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
@@ -65,7 +71,7 @@ async function ended(child: ChildProcess): Promise<void> {
 }
 
 describe('types resolve, and the examples compile', () => {
-  const compilers = { 'TypeScript 6': 'typescript', 'TypeScript 7': 'typescript-7' }
+  const compilers = { 'TypeScript 6': 'typescript/bin/tsc6', 'TypeScript 7': 'typescript-7/bin/tsc' }
   const modes = ['bundler', 'node16', 'nodenext']
   beforeAll(() => {
     const imports = project.packed.flatMap(({ manifest }) =>
@@ -76,6 +82,8 @@ describe('types resolve, and the examples compile', () => {
     expect(imports.length).toBeGreaterThan(40)
     const text = imports.map((name, at) => `import * as part${at} from '${name}'\nexport { part${at} }\n`).join('')
     writeFileSync(join(folder, 'types', 'every-subpath.ts'), text)
+    // A compiler that did not run would find nothing.
+    writeFileSync(join(folder, 'types', 'planted.ts'), 'export const wrong: string = 1\n')
     for (const mode of modes) {
       const compilerOptions = {
         target: 'es2023',
@@ -94,11 +102,11 @@ describe('types resolve, and the examples compile', () => {
   test.each(Object.entries(compilers).flatMap(([name, where]) => modes.map((mode) => ({ name, where, mode }))))(
     '$name, $mode',
     ({ where, mode }) => {
-      const tsc = join(ROOT, 'node_modules', where, 'bin', 'tsc')
-      const args = [tsc, '-p', `tsconfig.${mode}.json`, '--pretty', 'false']
+      const args = [join(ROOT, 'node_modules', where), '-p', `tsconfig.${mode}.json`, '--pretty', 'false']
       const { stdout } = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8', env: bare() })
       const faults = stdout.split('\n').filter((line) => /error TS/.test(line))
-      expect(faults.filter((line) => !/^node_modules\/(?!.*@mystranet)/.test(line))).toEqual([])
+      const ours = faults.filter((line) => !/^node_modules\/(?!.*@mystranet)/.test(line))
+      expect(ours).toEqual([expect.stringMatching(/^types\/planted\.ts\(1,14\): error TS2322/)])
     },
     120_000,
   )
@@ -106,10 +114,15 @@ describe('types resolve, and the examples compile', () => {
 
 describe('the first example of each README', () => {
   let up: House
+  let page: Page
   beforeAll(async () => {
-    up = await house('up', { WEAVE_ENGINE: 'scripted' })
-  }, 60_000)
-  afterAll(() => up.stop())
+    page = await vitePage(project, ['schemas', 'sdk'])
+    up = await house('up', { WEAVE_ENGINE: 'scripted', WEAVE_CORS_ORIGINS: page.origin })
+  }, 90_000)
+  afterAll(async () => {
+    await up?.stop()
+    await page?.close()
+  })
 
   test.each(RUNTIMES)(
     'schemas and detector on $name',
@@ -129,6 +142,18 @@ describe('the first example of each README', () => {
     60_000,
   )
 
+  test('schemas and sdk on workerd, without Node compatibility', async () => {
+    const known = { router: up.url, trust: up.trust, invite: up.invite() }
+    expect(await onWorkerd(project, 'schemas', {})).toMatch(/\S+ 3$/)
+    expect(await onWorkerd(project, 'sdk', known)).toBe(SCRIPTED)
+  }, 60_000)
+
+  test('schemas and sdk in a page that Vite built', async () => {
+    const known = { router: up.url, trust: up.trust, invite: up.invite() }
+    expect(await page.run('schemas', {})).toMatch(/\S+ 3$/)
+    expect(await page.run('sdk', known)).toBe(SCRIPTED)
+  }, 60_000)
+
   test.each(RUNTIMES.slice(2))(
     'router on $name',
     async (runtime) => {
@@ -137,4 +162,77 @@ describe('the first example of each README', () => {
     },
     60_000,
   )
+
+  test('cli on Node 24: the lines as they stand, with a real model', async () => {
+    const { path } = await pull(DEMO_MODEL, { cacheDir: defaultModelFolder() })
+    symlinkSync(path, join(folder, 'model.gguf'))
+    const [block] = blocksOf(readFileSync(join(folder, 'node_modules/@mystranet/cli/README.md'), 'utf8'))
+    const lines = block?.code.split('\n') ?? []
+    expect(lines.map((line) => line.split(' ').slice(0, 2).join(' '))).toEqual([
+      'weave up',
+      'weave ask',
+      'weave verify',
+    ])
+    const threads = { WEAVE_AGENT_THREADS: '1', WEAVE_AGENT_GPU: 'off', WEAVE_SLOTS: '1' }
+    const settings = { WEAVE_STATE: join(folder, 'cli'), WEAVE_PORT: '0', WEAVE_PROXY_PORT: '0', ...threads }
+    const up = weave(lines[0] as string, settings)
+    let said = ''
+    for (const stream of [up.stdout, up.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (said += text))
+    const isReady = () => spawnSync('weave', ['status'], { env: { ...withBins(), ...settings } }).status === 0
+    while (!isReady() && up.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 200))
+    for (const line of lines.slice(1)) {
+      const { status, stdout, stderr } = spawnSync('sh', ['-c', line], {
+        cwd: folder,
+        env: { ...withBins(), ...settings },
+        encoding: 'utf8',
+      })
+      expect(`${stdout}${stderr}`, said).toContain('VERIFIED under "local"')
+      expect(status).toBe(0)
+    }
+    await ended(up)
+  }, 120_000)
+
+  test.each(RUNTIMES.slice(2))(
+    'agent on $name, with a real model',
+    async (runtime) => {
+      const { path: model } = await pull(DEMO_MODEL, { cacheDir: defaultModelFolder() })
+      const state = `nats-${runtime.name}`
+      const broker = await startBroker()
+      const up = await house(state, { WEAVE_NATS: broker.url })
+      const env = { ...withBins(), WEAVE_STATE: join(folder, state) }
+      const invite = JSON.parse(execFileSync('weave', ['agent', 'invite', '--json'], { env, encoding: 'utf8' })) as {
+        token: string
+      }
+      const known = { model, trust: up.trust, nats: broker.url, router: up.url, invite: invite.token }
+      const child = drive(project, runtime, 'agent', known)
+      const done = outcome(child)
+      done.catch(() => {})
+      try {
+        const isReady = () => spawnSync('weave', ['status'], { env }).status === 0
+        while (!isReady() && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 200))
+        const asked = spawnSync('weave', ['ask', 'misty.weave', 'Hi', '--temperature', '0'], { env, encoding: 'utf8' })
+        expect(asked.stderr).toContain('VERIFIED under "local"')
+        child.kill('SIGTERM')
+        expect(await done).toBe('drained')
+      } finally {
+        child.kill('SIGKILL')
+        for (const name of ['keys.db', 'attempts.db']) rmSync(join(folder, name), { force: true })
+        await up.stop()
+        await broker.remove()
+      }
+    },
+    120_000,
+  )
 })
+
+test('sizes are as the README of the SDK states them, within 5 %', async () => {
+  const readme = readFileSync(join(folder, 'node_modules/@mystranet/sdk/README.md'), 'utf8')
+  const stated = [...readme.matchAll(/\| `(@mystranet\/sdk[^`]*)` \| ([\d.]+) kB \| ([\d.]+) kB \|/g)]
+  expect(stated.map(([, name]) => name)).toEqual(['@mystranet/sdk', '@mystranet/sdk/verify'])
+  for (const [, name = '', whole, zipped] of stated) {
+    const size = await firstLoadOf(project, name)
+    console.log(`${name}: first load ${size.bytes} B, ${size.gzipped} B gzipped`)
+    expect(Math.abs(size.bytes / 1_000 / Number(whole) - 1), `${name}: ${size.bytes} B`).toBeLessThan(0.05)
+    expect(Math.abs(size.gzipped / 1_000 / Number(zipped) - 1), `${name}: ${size.gzipped} B`).toBeLessThan(0.05)
+  }
+}, 60_000)
