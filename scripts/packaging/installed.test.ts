@@ -24,6 +24,7 @@ beforeAll(() => {
 }, 180_000)
 afterAll(() => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }))
 
+const WEAVE = join(folder, 'node_modules', '.bin', 'weave')
 const withBins = () => ({ ...bare(), PATH: [join(folder, 'node_modules', '.bin'), bare()['PATH']].join(delimiter) })
 const weave = (line: string, env: Record<string, string> = {}) =>
   spawn('sh', ['-c', `exec ${line}`], {
@@ -54,7 +55,7 @@ async function house(state: string, env: Record<string, string> = {}): Promise<H
     url,
     trust: readFileSync(join(folder, state, 'trust/local.trust')).toString('base64'),
     invite() {
-      const printed = execFileSync('weave', ['invite', '--json'], {
+      const printed = execFileSync(WEAVE, ['invite', '--json'], {
         env: { ...withBins(), ...settings },
         encoding: 'utf8',
       })
@@ -178,7 +179,7 @@ describe('the first example of each README', () => {
     const up = weave(lines[0] as string, settings)
     let said = ''
     for (const stream of [up.stdout, up.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (said += text))
-    const isReady = () => spawnSync('weave', ['status'], { env: { ...withBins(), ...settings } }).status === 0
+    const isReady = () => spawnSync(WEAVE, ['status'], { env: { ...withBins(), ...settings } }).status === 0
     while (!isReady() && up.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 200))
     for (const line of lines.slice(1)) {
       const { status, stdout, stderr } = spawnSync('sh', ['-c', line], {
@@ -200,7 +201,7 @@ describe('the first example of each README', () => {
       const broker = await startBroker()
       const up = await house(state, { WEAVE_NATS: broker.url })
       const env = { ...withBins(), WEAVE_STATE: join(folder, state) }
-      const invite = JSON.parse(execFileSync('weave', ['agent', 'invite', '--json'], { env, encoding: 'utf8' })) as {
+      const invite = JSON.parse(execFileSync(WEAVE, ['agent', 'invite', '--json'], { env, encoding: 'utf8' })) as {
         token: string
       }
       const known = { model, trust: up.trust, nats: broker.url, router: up.url, invite: invite.token }
@@ -208,9 +209,9 @@ describe('the first example of each README', () => {
       const done = outcome(child)
       done.catch(() => {})
       try {
-        const isReady = () => spawnSync('weave', ['status'], { env }).status === 0
+        const isReady = () => spawnSync(WEAVE, ['status'], { env }).status === 0
         while (!isReady() && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 200))
-        const asked = spawnSync('weave', ['ask', 'misty.weave', 'Hi', '--temperature', '0'], { env, encoding: 'utf8' })
+        const asked = spawnSync(WEAVE, ['ask', 'misty.weave', 'Hi', '--temperature', '0'], { env, encoding: 'utf8' })
         expect(asked.stderr).toContain('VERIFIED under "local"')
         child.kill('SIGTERM')
         expect(await done).toBe('drained')
