@@ -33,6 +33,8 @@ export async function startScriptedRouter(script: Script) {
       response.writeHead(status).end(JSON.stringify({ code, detail: 'Cannot go on: a script says so' }))
     const [, , what, id] = path.split('/')
     if (path === '/log/checkpoint') return void send(world.checkpoint())
+    const width = /^\/log\/tile\/0\/000\.p\/(\d+)$/.exec(path)?.[1]
+    if (width !== undefined) return void send(world.tile(Number(width)))
     if (what === 'routes') return void send(encode(Routes, world.routes()))
     if (what === 'keys' && request.method === 'POST') {
       const body = decode(KeyEvents, await bodyOf(request))

@@ -32,8 +32,10 @@ import { ALWAYS_REQUIRED } from '../../sdk/src/proof/checks/name.ts'
 import { storyKeys, storyTrust } from '../../sdk/src/proof/fixture.ts'
 import { type Batch, type Entry, logStory } from '../../sdk/src/proof/fixture-log.ts'
 import { controlPartition, type LeafKind, packetPartition } from '../../sdk/src/proof/leaf.ts'
+import { hashLeaf } from '../../sdk/src/proof/merkle.ts'
 import { signModelStatement } from '../../sdk/src/proof/model-statement.ts'
 import { signRoutingTable } from '../../sdk/src/proof/routing-table.ts'
+import { encodeTile } from '../../sdk/src/proof/tile.ts'
 import { encodeTrustFile } from '../../sdk/src/proof/trust-file.ts'
 import { closeContentOf } from '../../sdk/src/stream/close.ts'
 import { createFrameWriter } from '../../sdk/src/stream/frame.ts'
@@ -52,6 +54,9 @@ async function scriptedLog(keys: Awaited<ReturnType<typeof storyKeys>>) {
     receipt: (name: string): Receipt => proven.get(name)!,
     /** The newest note. */
     checkpoint: (): Uint8Array => [...proven.values()].at(-1)!.checkpoint,
+    /** The log's only tile: it stays below 256 leaves. */
+    tile: (width: number): Uint8Array =>
+      encodeTile([...proven.values()].slice(0, width).map(({ leaf }) => hashLeaf(leaf))),
   }
 }
 
@@ -143,6 +148,7 @@ export async function scriptedWorld(tag = 'misty.weave') {
     agent,
     trustFile: encodeTrustFile(trust),
     checkpoint: log.checkpoint,
+    tile: log.tile,
     routes: () => ({ routingTable, receipt: log.receipt('table'), candidates: [agentKeys()] }),
     /** Undefined when the instance is not enrolled. */
     keysOf(instance: string): KeyChain | undefined {
