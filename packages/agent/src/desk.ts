@@ -6,10 +6,9 @@
 import type { AgentMessage, RouterMessage } from '@mystranet/schemas/link'
 import type { Calls } from './calls.ts'
 import type { Engine } from './engine.ts'
-import type { History } from './history.ts'
 import type { KeyRing, PacketKey } from './keys/ring.ts'
 import type { Sessions } from './open.ts'
-import type { AttemptStore } from './ports.ts'
+import type { AttemptStore, History } from './ports.ts'
 import type { Pulse } from './pulse.ts'
 import type { Candidate, Receiver } from './receive.ts'
 

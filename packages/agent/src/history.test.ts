@@ -4,7 +4,8 @@ import { proveInclusion } from '@mystranet/sdk/proof/prove'
 import type { VerifiedReceipt } from '@mystranet/sdk/proof/receipt'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { createHistory, type ForkEvidence } from './history.ts'
+import { createHistory } from './history.ts'
+import type { ForkEvidence } from './ports.ts'
 
 const LEAVES = Array.from({ length: 130 }, (_, i) => hashLeaf(Uint8Array.of(i)))
 const TRUST = { policy: { logs: [], witnesses: [], groups: [], quorum: 'none' as const } }

@@ -15,32 +15,7 @@ import {
   rememberCheckpoints,
   type VerifiedReceipt,
 } from '@mystranet/sdk/proof/receipt'
-
-/** Two signed statements about one log that cannot both be true: notes of checkpoints, or receipts as `.tlog-proof` files. */
-export interface ForkEvidence {
-  readonly treeSize: bigint
-  readonly known: Uint8Array
-  readonly shown: Uint8Array
-}
-
-export interface History {
-  /** Verifies checkpoints, each once while it is remembered. */
-  readonly checkpoints: CheckpointVerifier
-  /**
-   * Takes a receipt that holds. It proves the roots of two trees: that of its checkpoint, and the one that ended with its
-   * leaf.
-   *
-   * @throws {PacketError} `CHECKPOINT_ROLLED_BACK` when another root of one of them is known. The evidence is kept.
-   */
-  learn(receipt: Receipt, verified: VerifiedReceipt): void
-  /**
-   * Compares the checkpoint that a sender knows, now with what is known here, and later with what is learnt. One that the
-   * trust file does not vouch for says nothing.
-   *
-   * @throws {PacketError} as {@link learn}.
-   */
-  compare(note: Uint8Array): Promise<void>
-}
+import type { ForkEvidence, History } from './ports.ts'
 
 /** Sizes whose root is remembered: of thousands of packets. */
 const MAX_ROOTS = 8_192

@@ -4,7 +4,10 @@
  *
  * @module
  */
+
 import type { AgentMessage, RouterMessage } from '@mystranet/schemas/link'
+import type { Receipt } from '@mystranet/schemas/messages'
+import type { CheckpointVerifier, VerifiedReceipt } from '@mystranet/sdk/proof/receipt'
 
 /** Milliseconds since 1970. Everything that the protocol compares with a time asks this clock. */
 export interface Clock {
@@ -174,3 +177,29 @@ export interface KeyStore {
 
 /** What the next write of a memory adapter does: `write-then-fail` is a write that happened and was reported as failed. */
 export type Fault = 'none' | 'fail' | 'write-then-fail'
+
+/** Two signed statements about one log that cannot both be true: notes of checkpoints, or receipts as `.tlog-proof` files. */
+export interface ForkEvidence {
+  readonly treeSize: bigint
+  readonly known: Uint8Array
+  readonly shown: Uint8Array
+}
+
+export interface History {
+  /** Verifies checkpoints, each once while it is remembered. */
+  readonly checkpoints: CheckpointVerifier
+  /**
+   * Takes a receipt that holds. It proves the roots of two trees: that of its checkpoint, and the one that ended with its
+   * leaf.
+   *
+   * @throws {PacketError} `CHECKPOINT_ROLLED_BACK` when another root of one of them is known. The evidence is kept.
+   */
+  learn(receipt: Receipt, verified: VerifiedReceipt): void
+  /**
+   * Compares the checkpoint that a sender knows, now with what is known here, and later with what is learnt. One that the
+   * trust file does not vouch for says nothing.
+   *
+   * @throws {PacketError} as {@link learn}.
+   */
+  compare(note: Uint8Array): Promise<void>
+}

@@ -22,8 +22,7 @@ import {
   type VerifiedReceipt,
   verifyReceipt,
 } from '@mystranet/sdk/proof/receipt'
-import type { History } from './history.ts'
-import type { Clock } from './ports.ts'
+import type { Clock, History } from './ports.ts'
 
 /** Under what the agent believes a router. */
 export interface Trust extends CheckpointTrust {

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { parseReceipt } from '@mystranet/sdk/proof/receipt'
 import { afterEach, describe, expect, it } from 'vitest'
 import { evidenceFiles } from '../src/adapters/evidence-files.ts'
-import type { ForkEvidence } from '../src/history.ts'
+import type { ForkEvidence } from '../src/ports.ts'
 import { memoryLog } from './memory-log.ts'
 import { HELLO, startedAgent } from './started-agent.ts'
 

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ForkEvidence } from '../history.ts'
+import type { ForkEvidence } from '../ports.ts'
 
 /** Forks that are kept: one is proof enough, and nobody may fill the disk. */
 const MAX_FORKS = 16
