@@ -1,6 +1,6 @@
 // The installed packages where a bundler comes in between: workerd, a page of Vite's, and how large the first load is.
 import { execFileSync, spawn } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { dirname, extname, join } from 'node:path'
@@ -9,6 +9,8 @@ import { build } from 'esbuild'
 import { chromium as browser } from 'playwright-core'
 import { chromium, workerd } from '../runtime/program.ts'
 import { bare, outcome, type Project } from './project.ts'
+
+const EXAMPLE = join(import.meta.dirname, '..', '..', 'examples', 'edge-worker')
 
 /** The local router has an address that is not public; nothing else is allowed that workerd does not allow by itself. */
 const CAPNP = `using Workerd = import "/workerd/workerd.capnp";
@@ -41,6 +43,61 @@ export default { async test() { console.log(JSON.stringify(await run(${known})))
   return outcome(
     spawn(program, ['test', 'worker.capnp'], { cwd: work, env: bare(), stdio: ['ignore', 'pipe', 'ignore'] }),
   )
+}
+
+/** The router's edge in workerd, from the tarball, with the configuration of examples/edge-worker. */
+export async function edgeOnWorkerd(
+  { folder }: Project,
+  env: Readonly<Record<string, string>>,
+): Promise<{ readonly url: string; stop(): Promise<void> }> {
+  const work = join(folder, 'edge')
+  await build({
+    stdin: { contents: "export { default, WeaveLink } from '@mystranet/router/edge/workerd'", resolveDir: folder },
+    outfile: join(work, 'dist', 'worker.js'),
+    bundle: true,
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2022',
+    conditions: ['workerd', 'worker', 'import'],
+    external: ['cloudflare:*'],
+    logLevel: 'error',
+  })
+  copyFileSync(join(EXAMPLE, 'edge.capnp'), join(work, 'edge.capnp'))
+  const port = await freePort()
+  const args = ['serve', 'edge.capnp', `--socket-addr=http=127.0.0.1:${port}`]
+  const child = spawn(workerd() ?? 'workerd', args, {
+    cwd: work,
+    env: { ...bare(), ...env },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  let said = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
+  const url = `http://127.0.0.1:${port}`
+  const answers = () =>
+    fetch(`${url}/readyz`).then(
+      ({ ok }) => ok,
+      () => false,
+    )
+  while (!(await answers())) {
+    if (child.exitCode !== null) throw new Error(`workerd ended: ${said}`)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  return {
+    url,
+    async stop() {
+      const exit = new Promise((resolve) => child.once('close', resolve))
+      child.kill('SIGKILL')
+      await exit
+    },
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
 }
 
 export interface Page {

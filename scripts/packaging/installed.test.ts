@@ -11,8 +11,8 @@ import { defaultModelFolder } from '../../packages/agent/src/models/store.ts'
 import { startBroker } from '../broker/server.ts'
 import { targetsOf } from '../build/exports.ts'
 import { blocksOf } from '../docs/markdown.ts'
-import { firstLoadOf, onWorkerd, type Page, vitePage } from './bundled.ts'
-import { bare, drive, installedProject, outcome, type Project, RUNTIMES } from './project.ts'
+import { edgeOnWorkerd, firstLoadOf, onWorkerd, type Page, vitePage } from './bundled.ts'
+import { bare, drive, installedProject, NODE, outcome, type Project, RUNTIMES } from './project.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const SCRIPTED = 'This answer comes from a script, not from a model. Its proof is real.'
@@ -50,7 +50,7 @@ async function house(state: string, env: Record<string, string> = {}): Promise<H
   const { value, done } = await lines.next()
   if (done) throw new Error(`weave up ended: ${stderr}`)
   const { url } = JSON.parse(value) as { url: string }
-  if (env['WEAVE_NATS'] === undefined) await lines.next()
+  if (env['WEAVE_ENGINE'] !== undefined) await lines.next()
   return {
     url,
     trust: readFileSync(join(folder, state, 'trust/local.trust')).toString('base64'),
@@ -163,6 +163,21 @@ describe('the first example of each README', () => {
     },
     60_000,
   )
+
+  test('router’s edge on workerd: the sdk’s example asks through it', async () => {
+    const broker = await startBroker()
+    const nexus = await house('nexus', { WEAVE_ENGINE: 'scripted', WEAVE_NATS: broker.url })
+    const env = { WEAVE_NATS_URL: broker.webSocketUrl, WEAVE_TRUST: atob(nexus.trust) }
+    const edge = await edgeOnWorkerd(project, env)
+    try {
+      const known = { router: edge.url, trust: nexus.trust, invite: nexus.invite() }
+      expect(await outcome(drive(project, NODE, 'sdk', known))).toBe(SCRIPTED)
+    } finally {
+      await edge.stop()
+      await nexus.stop()
+      await broker.remove()
+    }
+  }, 60_000)
 
   test('cli on Node 24: the lines as they stand, with a real model', async () => {
     const { path } = await pull(DEMO_MODEL, { cacheDir: defaultModelFolder() })

@@ -97,15 +97,22 @@ export const bare = (): Record<string, string> => {
   return Object.fromEntries(Object.entries(given).filter((entry): entry is [string, string] => entry[1] !== undefined))
 }
 
-export const RUNTIMES = [
+export interface Runtime {
+  readonly name: string
+  readonly program: string | undefined
+  readonly flags: readonly string[]
+}
+
+/** Of this test. */
+export const NODE = { name: 'Node 24', program: process.execPath, flags: [] }
+
+export const RUNTIMES: readonly Runtime[] = [
   { name: 'Node 20', program: olderNode(20), flags: [] },
   { name: 'Node 22', program: olderNode(22), flags: [] },
-  { name: 'Node 24', program: process.execPath, flags: [] },
+  NODE,
   { name: 'Deno', program: deno(), flags: ['run', '--allow-all', '--no-remote'] },
   { name: 'Bun', program: bun(), flags: ['run'] },
-] as const
-
-export type Runtime = (typeof RUNTIMES)[number]
+]
 
 /** Starts a package's driver on a runtime of its own. */
 export function drive(
