@@ -31,11 +31,16 @@ export async function* readChunks(body: AsyncIterable<Uint8Array>): AsyncGenerat
 async function* readLines(body: AsyncIterable<Uint8Array>): AsyncGenerator<string, void, void> {
   const decoder = new TextDecoder('utf-8', { fatal: true })
   let held = ''
+  let isReturnHeld = false
   try {
     for await (const bytes of body) {
-      held += decoder.decode(bytes, { stream: true })
-      const lines = held.split(/\r\n|\n|\r(?!$)/)
+      const text = decoder.decode(bytes, { stream: true })
+      held += text
+      // Looked through only when a line may end in it: a long line in small pieces must not cost the square of its length.
+      const mayEnd = isReturnHeld || /[\r\n]/.test(text)
+      const lines = mayEnd ? held.split(/\r\n|\n|\r(?!$)/) : [held]
       held = lines.pop() ?? ''
+      isReturnHeld = mayEnd && held.endsWith('\r')
       if (held.length > MAX_SAID) throw broken(`a line is longer than ${MAX_SAID} characters`)
       yield* lines
     }
