@@ -54,7 +54,8 @@ export function sqliteKeys(path: string): KeyStore {
       attempting('store a receipt', () => confirm.run(receipt, id))
     },
     nextEpoch: async (id, nowMs) => {
-      const row = attempting('begin an epoch', () => epoch.get(nowMs, id))
+      // All of its rows: `get` stops at the first, before the commit, and would never say that it failed.
+      const [row] = attempting('begin an epoch', () => epoch.all(nowMs, id))
       if (row === undefined) throw new RangeError(`Cannot begin an epoch: key ${id} is not here`)
       return Number(row['epoch'])
     },
