@@ -117,7 +117,7 @@ describe('the first example of each README', () => {
   let up: House
   let page: Page
   beforeAll(async () => {
-    page = await vitePage(project, ['schemas', 'sdk'])
+    page = await vitePage(project, ['schemas', 'detector', 'sdk'])
     up = await house('up', { WEAVE_ENGINE: 'scripted', WEAVE_CORS_ORIGINS: page.origin })
   }, 90_000)
   afterAll(async () => {
@@ -129,7 +129,7 @@ describe('the first example of each README', () => {
     'schemas and detector on $name',
     async (runtime) => {
       expect(await outcome(drive(project, runtime, 'schemas', {}))).toMatch(/\S+ 3$/)
-      expect(await outcome(drive(project, runtime, 'detector', {}))).toBe('object')
+      expect(await outcome(drive(project, runtime, 'detector', {}))).toBe('loaded')
     },
     60_000,
   )
@@ -143,15 +143,17 @@ describe('the first example of each README', () => {
     60_000,
   )
 
-  test('schemas and sdk on workerd, without Node compatibility', async () => {
+  test('schemas, detector and sdk on workerd, without Node compatibility', async () => {
     const known = { router: up.url, trust: up.trust, invite: up.invite() }
     expect(await onWorkerd(project, 'schemas', {})).toMatch(/\S+ 3$/)
+    expect(await onWorkerd(project, 'detector', {})).toBe('loaded')
     expect(await onWorkerd(project, 'sdk', known)).toBe(SCRIPTED)
   }, 60_000)
 
-  test('schemas and sdk in a page that Vite built', async () => {
+  test('schemas, detector and sdk in a page that Vite built', async () => {
     const known = { router: up.url, trust: up.trust, invite: up.invite() }
     expect(await page.run('schemas', {})).toMatch(/\S+ 3$/)
+    expect(await page.run('detector', {})).toBe('loaded')
     expect(await page.run('sdk', known)).toBe(SCRIPTED)
   }, 60_000)
 

@@ -23,15 +23,17 @@ export function installedProject(folder: string): Project {
   const names = readdirSync(join(ROOT, 'packages')).filter((name) => existsSync(join(ROOT, 'packages', name, 'dist')))
   const packed = names.map((name) => pack(ROOT, name, join(folder, '.packed')))
   const tarballs = packed.map(({ manifest, tarball }) => [manifest.name, `file:${tarball}`])
-  const { devDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
-    devDependencies: Record<string, string>
-  }
+  const developing = (path: string) =>
+    (JSON.parse(readFileSync(join(ROOT, path), 'utf8')) as { devDependencies: Record<string, string> }).devDependencies
   const manifest = {
     name: 'empty',
     type: 'module',
     private: true,
     dependencies: Object.fromEntries(tarballs),
-    devDependencies: { '@types/node': devDependencies['@types/node'], vite: viteVersion() },
+    devDependencies: {
+      '@types/node': developing('package.json')['@types/node'],
+      vite: developing('examples/browser-verify/package.json')['vite'],
+    },
   }
   writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest))
   // The siblings are not on any registry yet: their ranges lead to the tarballs too. No install script runs.
@@ -63,19 +65,10 @@ export function installedProject(folder: string): Project {
   return { folder, packed }
 }
 
-/** Vitest brings it, so that it is in the store. */
-function viteVersion(): string {
-  const store = readdirSync(join(ROOT, 'node_modules', '.pnpm')).find((name) => /^vite@\d/.test(name))
-  const version = /^vite@([\d.]+)/.exec(store ?? '')?.[1]
-  if (version === undefined)
-    throw new Error('Cannot find the version of vite in node_modules, wanted the one of vitest')
-  return version
-}
-
-/** The first TypeScript of a README as it is shipped: as it stands, and with the types taken out. */
+/** The first TypeScript of a README as it is shipped: as it stands, and with the types taken out. Without any, the import alone. */
 function writeExample(folder: string, name: string, from: string): void {
-  const code = blocksOf(readFileSync(join(from, 'README.md'), 'utf8')).find(({ language }) => language === 'ts')?.code
-  if (code === undefined) return
+  const first = blocksOf(readFileSync(join(from, 'README.md'), 'utf8')).find(({ language }) => language === 'ts')?.code
+  const code = first ?? `import '@mystranet/${name}'\n`
   mkdirSync(join(folder, 'types'), { recursive: true })
   writeFileSync(join(folder, 'types', `example-${name}.ts`), code)
   writeFileSync(join(folder, `example-${name}.js`), transformSync(code, { loader: 'ts', target: 'es2022' }).code)

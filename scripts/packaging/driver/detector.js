@@ -1,4 +1,5 @@
-/** Its README has no example: it is loaded. */
+/** The example is a script, or nothing but the import. */
 export async function run() {
-  return typeof (await import('@mystranet/detector'))
+  await import('./example-detector.js')
+  return 'loaded'
 }
