@@ -11,14 +11,19 @@ import { type Broker, startBroker } from '../../../scripts/broker/server.ts'
 import { EDGE_RUNTIMES, type EdgeEnv, type RunningEdge } from './edges.ts'
 import { type Place, place, slowly, type Up, until } from './weave.ts'
 
-const SCRIPT = { canary: { pieces: ['ok'] }, slow: slowly(40, 50), '*': { pieces: ['An', ' answer.'] } }
+const SCRIPT = {
+  canary: { pieces: ['ok'] },
+  slow: slowly(40, 50),
+  long: slowly(400, 50),
+  '*': { pieces: ['An', ' answer.'] },
+}
 const SLOW = SCRIPT.slow.pieces.map(({ text }) => text).join('')
 
 let broker: Broker
 let here: Place
 let up: Up
 const startUp = async (args: readonly string[] = []) => {
-  up = await here.up(['--nats', broker.url, ...args], { env: { WEAVE_SENDER_BURST: '1000' } })
+  up = await here.up(['--nats', broker.url, ...args], { env: { WEAVE_SENDER_BURST: '1000', WEAVE_ABANDON_MS: '1500' } })
 }
 beforeAll(async () => {
   broker = await startBroker()
@@ -120,6 +125,25 @@ describe.each(EDGE_RUNTIMES)('an edge on $name', ({ start, dials }) => {
     expect(text).toBe(SLOW)
     expect(fetches.length).toBeGreaterThan(1)
     expect((await answer.verified).verdict.line).toBe('VERIFIED under "local"')
+  })
+
+  test('lets the nexus know that a reader hung up', async () => {
+    let id = ''
+    const hangUp = new AbortController()
+    const client = await clientOf(edge.url, async (input, init) => {
+      // It does not come again, and says nothing: its connection is gone.
+      if (hangUp.signal.aborted) return new Promise<never>(() => {})
+      if (input.endsWith('/v1/packets')) id = idOf(new Uint8Array(init.body as ArrayBuffer))
+      return fetch(input, input.endsWith('/answer') ? { ...init, signal: hangUp.signal } : init)
+    })
+    const begun = Promise.withResolvers<void>()
+    const read = async () => {
+      for await (const _ of client.ask(question('long'))) begun.resolve()
+    }
+    void read().catch(begun.reject)
+    await begun.promise
+    hangUp.abort()
+    await until('it is stopped', async () => (await here.journal()).includes(`${id} cancelled`), 12_000)
   })
 
   test('refuses a body over the cap, said in advance or not', async () => {

@@ -56,7 +56,8 @@ const NO_RESPONDERS = 503
 export const unreachable = (why: string): RouterError =>
   new RouterError('ROUTER_UNREACHABLE', `Cannot ask the nexus: ${why}`, { retryAfterMs: 1_000 })
 
-export function createAsking(nc: NatsConnection): Asking {
+/** @param silenceMs A nexus that is not heard of for so long is given up. */
+export function createAsking(nc: NatsConnection, silenceMs: number = SILENCE_MS): Asking {
   const inbox = createInbox()
   const open = new Map<string, Open>()
   const room = (nc.info?.max_payload ?? 1024 * 1024) - HEADROOM_BYTES
@@ -99,6 +100,7 @@ export function createAsking(nc: NatsConnection): Asking {
       const begun = Math.max(0, room - askBytes(name))
       const each = createOpen({
         deadlineMs,
+        silenceMs,
         rest: body.subarray(begun),
         partBytes: room - DATAGRAM_BYTES,
         settled: () => settled(id),
@@ -124,6 +126,7 @@ export function createAsking(nc: NatsConnection): Asking {
 
 interface OpenOptions {
   readonly deadlineMs: number
+  readonly silenceMs: number
   /** What of the body the ask did not hold. */
   readonly rest: Uint8Array
   readonly partBytes: number
@@ -132,7 +135,7 @@ interface OpenOptions {
   send(subject: string, bytes: Uint8Array, answers: boolean): void
 }
 
-function createOpen({ deadlineMs, rest, partBytes, settled, send }: OpenOptions): Open {
+function createOpen({ deadlineMs, silenceMs, rest, partBytes, settled, send }: OpenOptions): Open {
   const parts: Uint8Array[] = []
   let came = 0
   let taken = 0
@@ -201,7 +204,7 @@ function createOpen({ deadlineMs, rest, partBytes, settled, send }: OpenOptions)
     },
     tick(nowMs) {
       if (peer === undefined) return
-      if (nowMs - heardMs > SILENCE_MS) return fail(unreachable(`it is silent for ${nowMs - heardMs} ms`))
+      if (nowMs - heardMs > silenceMs) return fail(unreachable(`it is silent for ${nowMs - heardMs} ms`))
       if (nowMs - pingedMs < PING_MS) return
       pingedMs = nowMs
       say('ping', 0, undefined, true)

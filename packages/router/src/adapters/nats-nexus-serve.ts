@@ -231,9 +231,12 @@ function createServed({ partBytes, send }: ServedOptions) {
       const came = () => uploaded.reduce((sum, part) => sum + part.length, body.length)
       if (body.length === length) return body
       say('ready', 0)
-      const untilMs = Date.now() + deadlineMs
-      const timer = setTimeout(changed, deadlineMs)
-      while (came() < length && !isMissing && !isGone && Date.now() < untilMs) await change.promise
+      let isLate = false
+      const timer = setTimeout(() => {
+        isLate = true
+        changed()
+      }, deadlineMs)
+      while (came() < length && !isMissing && !isGone && !isLate) await change.promise
       clearTimeout(timer)
       if (came() === length && !isMissing) return concat(body, ...uploaded)
       throw new RouterError('ROUTER_UNREACHABLE', 'Cannot take the body: a part of it was lost on its way')

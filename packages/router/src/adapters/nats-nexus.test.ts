@@ -229,6 +229,19 @@ describe('an edge and its nexus', () => {
     await expect(edge().routes()).rejects.toEqual(unreachable(why))
   })
 
+  it('gives a nexus up that falls silent in the middle of an answer', async () => {
+    const nc = await connection()
+    const deaf = createInbox()
+    nc.subscribe(deaf, { callback: () => undefined })
+    careless(nc, 'answer', [['part', 1]], deaf)
+    await nc.flush()
+    const door = natsNexus({ connect: () => connectNats(broker.url, 'edge'), deadlineMs: 2_000, silenceMs: 300 })
+    open.push(() => door.close())
+    const reader = (await door.readAnswer(ID, FETCH)).getReader()
+    await reader.read()
+    await expect(reader.read()).rejects.toEqual(unreachable('silent'))
+  })
+
   it('answers nobody but where answers go: an ask cannot make the nexus publish to the queue', async () => {
     const { nc } = await serving({ ...nothing, routes: async () => FETCH })
     const heard: string[] = []
@@ -274,6 +287,9 @@ describe('an edge and its nexus', () => {
     expect(await ask(24, [1, 3])).toBe('ROUTER_UNREACHABLE')
     expect(await ask(24, [1, 2])).toBe('ROUTER_UNREACHABLE')
     expect(await ask(2 ** 31, [])).toBe('PACKET_TOO_LARGE')
+    // No more than 128 MiB are waited for at once.
+    const codes = await Promise.all(Array.from({ length: 17 }, () => ask(8 * 1024 * 1024, [])))
+    expect(codes.filter((code) => code === 'RATE_LIMITED')).toHaveLength(1)
     expect(submitted).toEqual([])
   })
 })
@@ -294,11 +310,13 @@ function stalling(stream: ReadableStream<Uint8Array>): ReadableStream<Uint8Array
 }
 
 /** A nexus that says just this to whoever asks. */
-function careless(nc: NatsConnection, what: Asked, says: readonly [Kind, number, Uint8Array?][]) {
+function careless(nc: NatsConnection, what: Asked, says: readonly [Kind, number, Uint8Array?][], from?: string) {
   nc.subscribe(askSubject(what), {
     callback(_, { data, reply }: Msg) {
       if (readAsk(data) === undefined) return
-      for (const [kind, number, payload] of says) nc.publish(reply ?? '', encodeDatagram(kind, number, payload))
+      for (const [kind, number, payload] of says) {
+        nc.publish(reply ?? '', encodeDatagram(kind, number, payload), from === undefined ? {} : { reply: from })
+      }
     },
   })
 }

@@ -15,6 +15,8 @@ export interface NatsNexusOptions {
   connect(): Promise<NatsConnection>
   /** Milliseconds that the nexus has to begin an answer. */
   readonly deadlineMs: number
+  /** Milliseconds of silence in the middle of an answer after which the nexus is given up. Default 15,000. */
+  readonly silenceMs?: number | undefined
 }
 
 export interface NatsNexus extends NexusDoor {
@@ -31,14 +33,14 @@ const MAX_HELD_BYTES = 16 * 1024 * 1024
 const STATUS_MS = 2_000
 const NOTHING: Uint8Array = new Uint8Array(0)
 
-export function natsNexus({ connect, deadlineMs }: NatsNexusOptions): NatsNexus {
+export function natsNexus({ connect, deadlineMs, silenceMs }: NatsNexusOptions): NatsNexus {
   let linked: Promise<Linked> | undefined
   const open = async (): Promise<Linked> => {
     const nc = await connect()
     void nc.closed().then(() => {
       linked = undefined
     })
-    return { nc, asking: createAsking(nc) }
+    return { nc, asking: createAsking(nc, silenceMs) }
   }
   const link = () => {
     linked ??= open().catch(() => {
