@@ -53,7 +53,8 @@ export function installedProject(folder: string): Project {
   execFileSync('pnpm', ['install', '--prefer-offline', '--ignore-scripts', '--no-frozen-lockfile'], {
     cwd: folder,
     stdio: 'pipe',
-    env: bare(),
+    // The machine's way to its registry may be in its environment.
+    env: { ...process.env, NODE_OPTIONS: '' },
   })
   for (const name of readdirSync(DRIVERS)) cpSync(join(DRIVERS, name), join(folder, name))
   for (const {
