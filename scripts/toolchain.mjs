@@ -23,6 +23,7 @@ const TASKS = {
   demo: { argv: [SOURCES, 'packages/cli/src/main.ts', 'demo'] },
   weave: { argv: [SOURCES, 'packages/cli/src/main.ts'] },
   bench: { argv: [SOURCES, 'bench/main.ts'] },
+  fuzz: { argv: [SOURCES, 'scripts/fuzz/main.ts'] },
   faults: { argv: [SOURCES, 'scripts/faults/main.ts'], prepares: true },
   test: { argv: ['scripts/ok.ts'], prepares: true },
 }
