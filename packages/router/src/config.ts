@@ -42,6 +42,14 @@ export const NUMBER_SETTINGS = {
     'First pause before a redelivery; doubles, with jitter, to 60 times.',
   ),
   queueLimit: row('WEAVE_QUEUE_LIMIT', 1_000, 1, 1_000_000, 'Packets that may wait for one agent.'),
+  topicLimit: row('WEAVE_TOPIC_LIMIT', 10_000, 1, 1_000_000, 'Messages of a topic that wait for its consumers.'),
+  topicMaxBytes: row(
+    'WEAVE_TOPIC_MAX_BYTES',
+    67_108_864,
+    1_048_576,
+    1e15,
+    'Bytes of a topic that wait for its consumers; beyond, TOPIC_FULL.',
+  ),
   natsMaxBytes: row(
     'WEAVE_NATS_MAX_BYTES',
     1_073_741_824,

@@ -130,6 +130,7 @@ export const CONSEQUENCES = {
   TIMED_OUT: UNKNOWN_RETRY,
   SIGNER_FAILED: NOTHING_RETRY,
   STORE_FAILED: UNKNOWN_RETRY,
+  TOPIC_FULL: NOTHING_RETRY,
   NOT_FOUND: NOTHING_FIX,
   INTERNAL: UNKNOWN_RETRY,
 } as const satisfies Record<string, Consequence>
@@ -214,6 +215,7 @@ const NUMBERS: Readonly<Record<Code, readonly [status: number, wire?: number]>> 
   TIMED_OUT: [504],
   SIGNER_FAILED: [502],
   STORE_FAILED: [503],
+  TOPIC_FULL: [503],
   NOT_FOUND: [404],
   INTERNAL: [500, 99],
 }

@@ -1,17 +1,20 @@
 /**
- * All that a router has on a broker: its queue, its agents, and the edges that ask it.
+ * All that a router has on a broker: its queue, its topics, its agents, and the edges that ask it.
  *
  * @module
  */
 import type { NexusDoor } from '../door.ts'
 import type { AgentLinks, PacketQueue } from '../ports.ts'
+import type { TopicStream, TopicStreamLimits } from '../topic/ports.ts'
 import { connectNats } from './nats-connection.ts'
 import { natsLinks } from './nats-links.ts'
 import { type NexusService, serveNexus } from './nats-nexus-serve.ts'
 import { type NatsQueueOptions, natsPacketQueue } from './nats-queue.ts'
+import { natsTopicStream } from './nats-topics.ts'
 
 export interface NatsFabric {
   readonly queue: PacketQueue
+  readonly topics: TopicStream
   /** Answers edges from now on. Call it once. */
   serve(door: NexusDoor): void
   /** Tells the agents, and leaves the broker. */
@@ -21,6 +24,7 @@ export interface NatsFabric {
 export interface NatsFabricOptions extends NatsQueueOptions {
   readonly url: string
   readonly links: Pick<AgentLinks, 'attach'>
+  readonly topics: TopicStreamLimits
   /** A fault of ours while an edge was answered. */
   onFault(error: unknown): void
   /** Called once when the connection is gone for good: the broker refuses this client, say. */
@@ -31,6 +35,7 @@ export interface NatsFabricOptions extends NatsQueueOptions {
 export async function openNatsFabric({
   url,
   links,
+  topics: limits,
   onLost,
   onFault,
   ...options
@@ -38,6 +43,7 @@ export async function openNatsFabric({
   const nc = await connectNats(url, 'weave router')
   try {
     const queue = await natsPacketQueue(nc, options)
+    const topics = await natsTopicStream(nc, { ...limits, replicas: options.replicas })
     const linked = natsLinks(nc, links)
     let isClosing = false
     let service: NexusService | undefined
@@ -46,6 +52,7 @@ export async function openNatsFabric({
     })
     return {
       queue,
+      topics,
       serve(door) {
         service = serveNexus({ nc, door, onFault })
       },

@@ -13,17 +13,17 @@ import {
   type ConsumerInfo,
   DeliverPolicy,
   JetStreamApiCodes,
-  JetStreamApiError,
   type JetStreamClient,
   type JetStreamManager,
   jetstream,
   jetstreamManager,
 } from '@nats-io/jetstream'
-import { createInbox, headers, type Msg, type NatsConnection } from '@nats-io/nats-core'
+import { headers, type Msg, type NatsConnection } from '@nats-io/nats-core'
 import { createTurns } from '../dispatch/turns.ts'
 import { isRouterError, RouterError } from '../errors.ts'
 import type { Lease, PacketQueue } from '../ports.ts'
 import { brisk } from './nats-brisk.ts'
+import { codeOf, guarded, isFull, NANOS, nakOf, placeOf, pull, REQUEST_MS } from './nats-pull.ts'
 import { applyStreams, DELIVER, ENDED, PARTS, type StreamOptions } from './nats-streams.ts'
 
 export interface NatsQueueOptions extends Partial<StreamOptions> {
@@ -49,14 +49,9 @@ interface Consumer {
 }
 
 const DEFAULT_ACK_WAIT_MS = 15_000
-const PULL_MS = 2_000
-const REQUEST_MS = 5_000
 /** What headers and subject take of a message beside its payload. */
 const HEADROOM_BYTES = 4_096
 const PARTS_HEADER = 'Weave-Parts'
-const NANOS = 1_000_000
-/** JetStream has no room: a limit of the stream, of the account, or of the disk. */
-const FULL_CODES: ReadonlySet<number> = new Set([10_002, 10_023, 10_028, 10_047, 10_077])
 
 /** No such message; or none yet, where a broker that was killed went back behind it. */
 const MISSING_CODES: ReadonlySet<number> = new Set([JetStreamApiCodes.NoMessageFound, 10_043, 10_057])
@@ -175,7 +170,7 @@ export async function natsPacketQueue(connection: NatsConnection, options: NatsQ
     await ensureConsumer(agent, leaseMs)
     const given: Lease[] = []
     const messages = await broker
-      .ask(() => pull(nc, agent, count))
+      .ask(() => pull(nc, DELIVER, consumerOf(agent), count))
       .catch((error: unknown) => {
         consumers.delete(agent)
         throw error
@@ -183,7 +178,7 @@ export async function natsPacketQueue(connection: NatsConnection, options: NatsQ
     for (const message of messages) {
       const [, , , packet = '', number = ''] = message.subject.split('.')
       const attempt = Number(number)
-      const delivery = deliveryOf(message.reply as string)
+      const { delivery } = placeOf(message.reply as string)
       drop(packet, attempt)
       const name = `${process}.${++leases}`
       held.set(name, { agent, packet, attempt, ack: message.reply as string, untilMs: nowMs + leaseMs })
@@ -215,7 +210,7 @@ export async function natsPacketQueue(connection: NatsConnection, options: NatsQ
         }),
       ).catch((error: unknown) => {
         const cause = isRouterError(error) ? error.cause : error
-        if (!FULL_CODES.has(codeOf(cause) ?? 0)) throw error
+        if (!isFull(cause)) throw error
         throw full('the broker has no room for it', packet, cause)
       }),
     lease: (agent, count, nowMs, leaseMs) =>
@@ -312,58 +307,9 @@ async function openConsumer(jsm: JetStreamManager, agent: string, ackWaitMs?: nu
   return { ackWaitMs: ackWait, isInherited: false }
 }
 
-/** What is ready now, without waiting for more. */
-async function pull(nc: NatsConnection, agent: string, count: number): Promise<Msg[]> {
-  const inbox = createInbox()
-  const messages: Msg[] = []
-  const done = Promise.withResolvers<void>()
-  const timer = setTimeout(done.resolve, PULL_MS)
-  const subscription = nc.subscribe(inbox, {
-    callback(error, message) {
-      if (error !== null) return done.reject(error)
-      const status = message.headers?.code ?? 0
-      // 404: nothing there; 408: no more. A consumer or a server that is gone answers otherwise.
-      if (status === 404 || status === 408) return done.resolve()
-      if (status >= 400) return done.reject(new Error(`the broker answered ${status} ${message.headers?.description}`))
-      messages.push(message)
-      if (messages.length >= count) done.resolve()
-    },
-  })
-  try {
-    const request = JSON.stringify({ batch: count, no_wait: true })
-    nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${DELIVER}.${consumerOf(agent)}`, request, { reply: inbox })
-    await done.promise
-    return messages
-  } finally {
-    clearTimeout(timer)
-    subscription.unsubscribe()
-  }
-}
-
-const nakOf = (delayMs: number) =>
-  delayMs > 0 ? `-NAK ${JSON.stringify({ delay: Math.round(delayMs) * NANOS })}` : '-NAK'
-/**
- * Which delivery it is, of the subject for acknowledgements: `$JS.ACK.stream.consumer.delivery.…`, or with domain and account
- * before the stream.
- */
-const deliveryOf = (ack: string): number => {
-  const tokens = ack.split('.')
-  return Number(tokens[tokens.length >= 11 ? 6 : 4])
-}
-const codeOf = (error: unknown) => (error instanceof JetStreamApiError ? error.code : undefined)
 const ignoreMissing = (error: unknown) => {
   // It is gone already.
   if (!MISSING_CODES.has(codeOf(error) ?? 0)) throw error
 }
 const full = (why: string, packet: string, cause?: unknown) =>
   new RouterError('QUEUE_FULL', `Cannot queue the packet: ${why}`, { packet, retryAfterMs: 2_000, cause })
-
-/** The broker's own errors as ours: whatever was asked may have happened. */
-async function guarded<T>(action: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (cause) {
-    if (isRouterError(cause)) throw cause
-    throw new RouterError('STORE_FAILED', `Cannot ${action}: the broker failed or did not answer`, { cause })
-  }
-}

@@ -21,10 +21,11 @@ export interface StreamOptions {
   readonly maxBytes: number
 }
 
-type Wanted = Pick<StreamConfig, 'name' | 'subjects' | 'retention' | 'max_bytes' | 'num_replicas'> &
+/** What must hold of a stream. */
+export type WantedStream = Pick<StreamConfig, 'name' | 'subjects' | 'retention' | 'max_bytes' | 'num_replicas'> &
   Partial<StreamConfig>
 
-function streamsOf({ replicas, maxBytes }: StreamOptions): readonly Wanted[] {
+function streamsOf({ replicas, maxBytes }: StreamOptions): readonly WantedStream[] {
   const shared = {
     storage: StorageType.File,
     discard: DiscardPolicy.New,
@@ -48,22 +49,25 @@ function streamsOf({ replicas, maxBytes }: StreamOptions): readonly Wanted[] {
 
 /** @throws {RouterError} `STORE_FAILED` when a stream of that name is another one. */
 export async function applyStreams(jsm: JetStreamManager, options: StreamOptions): Promise<void> {
-  for (const wanted of streamsOf(options)) {
-    const found = await jsm.streams.info(wanted.name).catch((error: unknown) => {
-      if (error instanceof JetStreamApiError && error.code === JetStreamApiCodes.StreamNotFound) return undefined
-      throw error
-    })
-    if (found === undefined) {
-      await jsm.streams.add(wanted)
-      continue
-    }
-    for (const [field, value] of Object.entries(wanted)) {
-      const there = found.config[field as keyof StreamConfig]
-      if (JSON.stringify(there) === JSON.stringify(value)) continue
-      throw new RouterError(
-        'STORE_FAILED',
-        `Cannot use the stream ${wanted.name}: its ${field} is ${JSON.stringify(there)}, wanted ${JSON.stringify(value)}`,
-      )
-    }
+  for (const wanted of streamsOf(options)) await applyStream(jsm, wanted)
+}
+
+/** @throws {RouterError} `STORE_FAILED` when a stream of that name is another one. */
+export async function applyStream(jsm: JetStreamManager, wanted: WantedStream): Promise<void> {
+  const found = await jsm.streams.info(wanted.name).catch((error: unknown) => {
+    if (error instanceof JetStreamApiError && error.code === JetStreamApiCodes.StreamNotFound) return undefined
+    throw error
+  })
+  if (found === undefined) {
+    await jsm.streams.add(wanted)
+    return
+  }
+  for (const [field, value] of Object.entries(wanted)) {
+    const there = found.config[field as keyof StreamConfig]
+    if (JSON.stringify(there) === JSON.stringify(value)) continue
+    throw new RouterError(
+      'STORE_FAILED',
+      `Cannot use the stream ${wanted.name}: its ${field} is ${JSON.stringify(there)}, wanted ${JSON.stringify(value)}`,
+    )
   }
 }

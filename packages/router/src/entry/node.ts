@@ -20,6 +20,7 @@ import { filesTiles } from '../adapters/files-tiles.ts'
 import { filesWal } from '../adapters/files-wal.ts'
 import { createTrace } from '../adapters/pino-trace.ts'
 import { openSqliteStores } from '../adapters/sqlite/stores.ts'
+import { sqliteTopicStream } from '../adapters/sqlite/topic-stream.ts'
 import { sqliteLog, sqliteWitnessStore } from '../adapters/sqlite-log.ts'
 import { createAgentLinks } from '../agent-links.ts'
 import { createApp } from '../app.ts'
@@ -34,6 +35,9 @@ import { gaugesOf } from '../nexus-state.ts'
 import { packetLog } from '../packet-log.ts'
 import type { AgentLinks, Invites } from '../ports.ts'
 import { createRateLimit } from '../rate.ts'
+import { logFindings } from '../topic/findings.ts'
+import { trustedProducers } from '../topic/producers.ts'
+import { createTopics, type Topics } from '../topic/topics.ts'
 import type { Trace } from '../trace.ts'
 import { createWitness } from '../witness/witness.ts'
 
@@ -58,7 +62,7 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Where log lines go; standard output unless given. */
   readonly logTo?: DestinationStream
-  /** A broker, `nats://host:port`: then the queue lies there, and agents may dial in there. */
+  /** A broker, `nats://host:port`: then the queue and the topics lie there, and agents may dial in there. */
   readonly nats?: string | undefined
   /** Told of each invitation that let an instance in, before its keys are logged. Its rejection keeps the instance out. */
   readonly onInvited?: ((tokenHash: string, instance: string) => Promise<void>) | undefined
@@ -69,6 +73,8 @@ export interface StartedRouter {
   readonly nexus: Nexus
   readonly links: AgentLinks
   readonly log: Log
+  /** Findings and what comes back to them: here, or on the broker. */
+  readonly topics: Topics
   readonly config: RouterConfig
   readonly trace: Trace
   /** Puts a table into force that an operator signed; gives its receipt. */
@@ -82,6 +88,8 @@ export interface StartedRouter {
 }
 
 const TICK_MS = 250
+/** Messages of a topic that one consumer may hold. */
+const TOPIC_IN_FLIGHT = 64
 
 /**
  * Opens a router's state and wires it. It takes no requests before `listen`.
@@ -107,6 +115,8 @@ export async function openRouter(options: StartOptions): Promise<StartedRouter> 
   })
   const stores = { ...sqlite, ...(fabric && { queue: fabric.queue }), invites: toldOf(sqlite.invites, options) }
   const ownKeys = [keys.log.publicKey, keys.nexus.publicKey, ...(keys.witness ? [keys.witness.publicKey] : [])]
+  const commits = packetLog(files.log, config.commitDeadlineMs)
+  const random = (bytes: number) => new Uint8Array(randomBytes(bytes))
   const nexus = createNexus({
     ...stores,
     links,
@@ -115,11 +125,20 @@ export async function openRouter(options: StartOptions): Promise<StartedRouter> 
     trace,
     metrics,
     ownKeys,
-    log: packetLog(files.log, config.commitDeadlineMs),
+    log: commits,
     signer: keys.nexus,
     nowMs: Date.now,
-    random: (bytes) => new Uint8Array(randomBytes(bytes)),
+    random,
   })
+  const topics = createTopics({
+    stream: fabric?.topics ?? sqliteTopicStream(sqlite.db, topicLimits(config)),
+    producers: trustedProducers(trust, nexus.keyring),
+    trace,
+    nowMs: Date.now,
+  })
+  const { network } = trust
+  const consumers = logFindings({ topics, log: commits, network, signer: keys.nexus, nowMs: Date.now, random })
+  const tick = () => Promise.all([nexus.tick(), ...consumers.map(({ pump }) => pump())])
   const state = {
     ...stores,
     agents: nexus.agents,
@@ -140,7 +159,7 @@ export async function openRouter(options: StartOptions): Promise<StartedRouter> 
     addresses: createRateLimit('address', { perMinute: config.addressPerMinute, burst: config.addressBurst }),
     addressOf,
   })
-  const timer = setInterval(() => void nexus.tick(), TICK_MS)
+  const timer = setInterval(() => void tick(), TICK_MS)
   timer.unref()
   let server: ServerType | undefined
 
@@ -150,6 +169,7 @@ export async function openRouter(options: StartOptions): Promise<StartedRouter> 
     links,
     config,
     trace,
+    topics,
     log: files.log,
     publishTable: nexus.publishTable,
     invite: (token, untilMs) => stores.invites.add(inviteHash(token), untilMs),
@@ -166,7 +186,7 @@ export async function openRouter(options: StartOptions): Promise<StartedRouter> 
       while (Date.now() < until && links.agents().some(({ running }) => running > 0)) await pause(50)
       clearInterval(timer)
       if (server !== undefined) await shut(server)
-      await nexus.tick()
+      await tick()
       await nexus.idle()
       await fabric?.close()
       await files.close()
@@ -181,6 +201,12 @@ export async function startRouter(options: StartOptions): Promise<StartedRouter 
   return { ...router, url: await router.listen() }
 }
 
+const topicLimits = ({ topicLimit, topicMaxBytes }: RouterConfig) => ({
+  messages: topicLimit,
+  bytes: topicMaxBytes,
+  inFlight: TOPIC_IN_FLIGHT,
+})
+
 /** What lies on the broker, if there is to be one; its code is loaded only then. */
 async function openFabric({ nats }: StartOptions, config: RouterConfig, links: AgentLinks, trace: Trace) {
   if (nats === undefined) return undefined
@@ -191,6 +217,7 @@ async function openFabric({ nats }: StartOptions, config: RouterConfig, links: A
     limit: config.queueLimit,
     replicas: config.natsReplicas,
     maxBytes: config.natsMaxBytes,
+    topics: topicLimits(config),
     onLost: (cause) => trace.fault('nats', cause),
     onFault: (error) => trace.fault('edge', error),
   })

@@ -47,6 +47,19 @@ CREATE TABLE IF NOT EXISTS answer_record (request TEXT NOT NULL, position INTEGE
 CREATE TABLE IF NOT EXISTS dead_letter (packet TEXT PRIMARY KEY, code INTEGER NOT NULL, notice BLOB NOT NULL,
   expires_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS invite (hash TEXT PRIMARY KEY, until_ms INTEGER NOT NULL, instance TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS topic_message (place INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, message BLOB NOT NULL,
+  taken_ms INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS topic_place ON topic_message (topic, place);
+CREATE TABLE IF NOT EXISTS topic_known (name TEXT PRIMARY KEY, holder TEXT NOT NULL, until_ms INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS topic_known_until ON topic_known (until_ms);
+CREATE TABLE IF NOT EXISTS topic_consumer (topic TEXT NOT NULL, consumer TEXT NOT NULL, floor INTEGER NOT NULL,
+  PRIMARY KEY (topic, consumer)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS topic_delivery (consumer TEXT NOT NULL, place INTEGER NOT NULL, topic TEXT NOT NULL, lease TEXT,
+  until_ms INTEGER NOT NULL, ready_ms INTEGER NOT NULL, delivery INTEGER NOT NULL, done INTEGER NOT NULL,
+  PRIMARY KEY (consumer, place)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS topic_lease ON topic_delivery (lease) WHERE lease IS NOT NULL;
+CREATE TABLE IF NOT EXISTS topic_dead (place INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, consumer TEXT NOT NULL,
+  code TEXT NOT NULL, message BLOB NOT NULL, at_ms INTEGER NOT NULL);
 `
 
 interface Waiting {
