@@ -1,6 +1,6 @@
 /**
  * An edge on workerd: a Worker in front, which refuses what it can, and one object behind it that keeps the connection to
- * the broker, for a connection that one request opened is of no use to another (docs/decisions/0014). The settings of
+ * the broker, for a connection that one request opened is of no use to another (docs/decisions/0015). The settings of
  * `edge/settings.ts` are text bindings.
  *
  * @module
