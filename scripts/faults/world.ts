@@ -61,31 +61,63 @@ interface RemoteAgent {
   isStruck: boolean
 }
 
-export async function startWorld({ whereabouts, remoteAgents }: WorldOptions): Promise<World> {
+export async function startWorld(options: WorldOptions): Promise<World> {
+  const undo: (() => Promise<unknown>)[] = []
+  const close = async () => {
+    for (const step of undo.splice(0).reverse()) await step()
+  }
+  try {
+    return { ...(await build(options, undo)), close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** @param undo Gets what ends each thing that was started. */
+async function build(
+  { whereabouts, remoteAgents }: WorldOptions,
+  undo: (() => Promise<unknown>)[],
+): Promise<Omit<World, 'close'>> {
   const folder = await mkdtemp(join(tmpdir(), 'weave-faults-'))
+  undo.push(() => rm(folder, { recursive: true, force: true, maxRetries: 40, retryDelay: 50 }))
   const state = join(folder, 's')
   const script = join(folder, 'script.json')
   await writeFile(script, JSON.stringify(SCRIPT))
   const broker = remoteAgents > 0 ? await startBroker() : undefined
+  undo.push(async () => broker?.remove())
   const port = await freePort()
   const engine = ['--engine', 'scripted', '--script', script, '--slots', SLOTS]
   // Code that was compiled once starts in half the time.
   const compiled = { NODE_COMPILE_CACHE: join(folder, 'compiled') }
   const env = { ...ROUTER_ENV, ...compiled, WEAVE_AGENT_JOURNAL: join(folder, 'effects') }
   const journal = followJournal(env.WEAVE_AGENT_JOURNAL, whereabouts.noted)
+  undo.push(async () => journal.close())
+  const start = (args: readonly string[], onLine?: (line: string) => void) => {
+    const weave = startWeave(args, env, onLine)
+    undo.push(async () => {
+      weave.signal('SIGKILL')
+      await weave.gone
+    })
+    return weave
+  }
   const flags = ['--json', '--state', state, '--port', String(port), '--proxy-port', '0', '--tag', TAG]
   const fabric = broker === undefined ? engine : ['--nats', broker.url]
   const startUp = async () => {
-    const weave = startWeave(['up', ...flags, '--log-level', 'info', ...fabric], env, whereabouts.traced)
+    const weave = start(['up', ...flags, '--log-level', 'info', ...fabric], whereabouts.traced)
     const { url } = await weave.said<{ url: string }>()
     return { weave, url }
   }
+  // Only a program that ends in peace leaves what it compiled.
+  const first = await startUp()
+  first.weave.signal('SIGTERM')
+  await first.weave.gone
   const started = await startUp()
   const { url } = started
   const trustFile = join(state, 'trust/local.trust')
   const startAgent = async (number: number, invite: readonly string[] = []): Promise<RemoteAgent> => {
     const place = ['--json', '--state', join(folder, `agent-${number}`), '--router', url, '--trust', trustFile]
-    const weave = startWeave(['agent', ...place, '--tag', TAG, ...fabric, ...engine, ...invite], env)
+    const weave = start(['agent', ...place, '--tag', TAG, ...fabric, ...engine, ...invite])
     const { agentPid } = await weave.said<{ agentPid: number }>()
     const agent: RemoteAgent = { number, weave, pid: agentPid, isStruck: false }
     void follow(agent)
@@ -100,18 +132,7 @@ export async function startWorld({ whereabouts, remoteAgents }: WorldOptions): P
   const parts = { up: started.weave, agents, broker, journal, startUp, startAgent, state }
   const world = broker === undefined ? await withChild(parts) : withBroker({ ...parts, broker })
   await untilReady(state)
-  return {
-    ...world,
-    state,
-    url,
-    trustFile,
-    effects: journal.lines,
-    async close() {
-      await world.close()
-      journal.close()
-      await rm(folder, { recursive: true, force: true, maxRetries: 40, retryDelay: 50 })
-    },
-  }
+  return { ...world, state, url, trustFile, effects: journal.lines }
 }
 
 interface Parts {
@@ -124,7 +145,7 @@ interface Parts {
   startAgent(number: number): Promise<RemoteAgent>
 }
 
-type Struck = Pick<World, 'strike' | 'revive' | 'check' | 'close'>
+type Struck = Pick<World, 'strike' | 'revive' | 'check'>
 
 const fate = ({ lastWords, isGone }: Weave, name: string) => {
   if (isGone) throw new Error(`Cannot go on: ${name} ended by itself with ${lastWords()}`)
@@ -183,11 +204,6 @@ async function withChild(parts: Parts): Promise<Struck> {
       await up()
     },
     check: () => fate(parts.up, 'weave up'),
-    async close() {
-      parts.up.signal('SIGKILL')
-      await parts.up.gone
-      await untilGone(pid)
-    },
   }
 }
 
@@ -223,12 +239,6 @@ function withBroker(parts: Parts & { readonly broker: Broker }): Struck {
     check() {
       fate(parts.up, 'weave up')
       for (const { weave, number } of agents) fate(weave, `agent ${number}`)
-    },
-    async close() {
-      const all = [parts.up, ...agents.map(({ weave }) => weave)]
-      for (const weave of all) weave.signal('SIGKILL')
-      await Promise.all([...all.map(({ gone }) => gone), ...agents.map(({ pid }) => untilGone(pid))])
-      await broker.remove()
     },
   }
 }
