@@ -97,7 +97,7 @@ export function createNexus(deps: NexusDeps): Nexus {
   const admission = createAdmission(desk, keyring, senders)
   const attempts = createAttempts(desk, keyring)
   const endings = createEndings(desk)
-  const delivering = createDelivering(desk, { attempts, endings, tables })
+  const delivering = createDelivering(desk, { attempts, endings, keyring, tables })
   const frames = createFrames(desk)
   const replies = createReplies(desk, {
     admission,

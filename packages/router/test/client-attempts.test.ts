@@ -24,6 +24,14 @@ async function setup(behaviours: readonly Behaviour[]) {
 const code = (wanted: string) => expect.objectContaining({ code: wanted })
 const isPacket = ({ type }: AnswerRecord) => type === 'packet'
 
+describe('a question that its agent refuses at once', () => {
+  it('tells its sender why: the NACK comes with what proves it', async () => {
+    const { client, question } = await setup([{ nack: 'PARAMETER_UNSUPPORTED' }])
+    const answer = client.ask(question)
+    await expect(answer.verified).rejects.toEqual(code('PARAMETER_UNSUPPORTED'))
+  })
+})
+
 describe('a question that may be begun anew', () => {
   it('is answered by the second attempt: its text alone is the answer, and its attempt is the one that is proven', async () => {
     const { client, question, world } = await setup(['open-then-fail', 'answer'])

@@ -103,7 +103,7 @@ describe('attempts', () => {
     const { world, agents, submit, sender } = await setup()
     attachAgent(world, agents[0] as (typeof agents)[0], { nack: 'CONTENT_INVALID' })
     const records = await recordsOf(world, await sender.open((await submit()).id))
-    expect(records.map(({ type }) => type)).toEqual(['packet', 'receipt', 'end'])
+    expect(records.map(({ type }) => type)).toEqual(['agent-keys', 'attempt-receipt', 'packet', 'receipt', 'end'])
     await world.close()
   })
 

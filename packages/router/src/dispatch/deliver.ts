@@ -6,10 +6,13 @@
  */
 import { CODES, codeOfWire } from '@mystranet/schemas/codes'
 import { ACCEPT_SKEW_MS } from '@mystranet/schemas/limits'
+import { parsePacket } from '@mystranet/sdk/envelope'
 import type { AttemptRecord, Lease, RequestRecord } from '../ports.ts'
 import type { Attempts } from './attempts.ts'
 import { coreOf, type Desk } from './desk.ts'
 import type { Endings } from './end.ts'
+import { introduction } from './introduction.ts'
+import type { Keyring } from './keyring.ts'
 import { attemptOf, judge, lastAttempt, mayTryAgain, withAttempt } from './life.ts'
 import { type Routed, route } from './route.ts'
 import type { Tables } from './tables.ts'
@@ -31,10 +34,11 @@ export interface Delivering {
 export interface DeliverDeps {
   readonly attempts: Attempts
   readonly endings: Endings
+  readonly keyring: Keyring
   readonly tables: Tables
 }
 
-export function createDelivering(desk: Desk, { attempts, endings, tables }: DeliverDeps): Delivering {
+export function createDelivering(desk: Desk, { attempts, endings, keyring, tables }: DeliverDeps): Delivering {
   /** What each lease of this process is for. */
   const held = new Map<string, Lease>()
   /** How often an agent gave a delivery back without having taken it: those do not count as tries. */
@@ -160,15 +164,16 @@ export function createDelivering(desk: Desk, { attempts, endings, tables }: Deli
     )
   }
   /** The NACK that ends it; those before an attempt that followed are named by the notice instead. */
-  const showRefusal = async ({ id, replies }: RequestRecord) => {
+  const showRefusal = async (record: RequestRecord) => {
+    const { id, replies } = record
     const nack = replies.findLast(({ kind }) => kind === 'NACK')
-    if (nack?.packet === undefined) return
+    const attempt = nack && attemptOf(record, nack.attempt)
+    if (nack?.packet === undefined || attempt === undefined) return
     const receipt = nack.receipt && ({ type: 'receipt', key: `receipt:${nack.id}`, value: nack.receipt } as const)
-    await desk.answers.append(
-      id,
-      [{ type: 'packet', key: nack.id, value: nack.packet }, ...(receipt ? [receipt] : [])],
-      true,
-    )
+    // One that refuses at once comes without the ACK that would have brought them.
+    const before = await introduction(desk, keyring, attempt, parsePacket(nack.packet).core)
+    const shown = { type: 'packet', key: nack.id, value: nack.packet } as const
+    await desk.answers.append(id, [...before, shown, ...(receipt ? [receipt] : [])], true)
   }
 
   return {

@@ -10,13 +10,13 @@ import type { HeaderCore } from '@mystranet/schemas/messages'
 import { equalBytes, toHex } from '@mystranet/sdk/bytes'
 import type { ParsedPacket } from '@mystranet/sdk/envelope'
 import type { LeafKind } from '@mystranet/sdk/proof/leaf'
-import { hashLeaf } from '@mystranet/sdk/proof/merkle'
 import { RouterError } from '../errors.ts'
 import type { AnswerRecord, AttemptRecord, ReplyRecord, RequestRecord } from '../ports.ts'
 import type { Admission } from './admit.ts'
 import { packetAddendum } from './attempts.ts'
 import type { Delivering } from './deliver.ts'
 import { coreOf, type Desk, draftFor } from './desk.ts'
+import { introduction } from './introduction.ts'
 import type { Keyring } from './keyring.ts'
 import { attemptOf, codeOfClose, withAttempt } from './life.ts'
 
@@ -64,22 +64,6 @@ export function createReplies(desk: Desk, { admission, keyring, delivering, open
   /** ACKs on their way to their receipts, by request. */
   const acks = new Map<string, Promise<unknown>>()
 
-  /** What a reader needs before the first packet of an attempt. */
-  const introduction = async (attempt: AttemptRecord, core: HeaderCore): Promise<AnswerRecord[]> => {
-    const chain = await keyring.excerpt(core.sender, core.senderKey)
-    const statements = await desk.statements.newest(attempt.agent)
-    return [
-      { type: 'agent-keys', key: `chain:${attempt.agent}:${toHex(core.senderKey)}`, value: chain },
-      { type: 'attempt-receipt', key: `attempt:${attempt.number}`, value: attempt.receipt as Uint8Array },
-      // A reader that keeps one keeps the newest.
-      ...statements
-        .toReversed()
-        .map(
-          (value): AnswerRecord => ({ type: 'statement-receipt', key: `statement:${toHex(hashLeaf(value))}`, value }),
-        ),
-    ]
-  }
-
   const admit = async (parsed: ParsedPacket, kind: ReplyKind, record: RequestRecord): Promise<ReplyRecord> => {
     const { core } = parsed
     const request = coreOf(record)
@@ -105,7 +89,7 @@ export function createReplies(desk: Desk, { admission, keyring, delivering, open
     const kept: ReplyRecord = isNack || reply.kind === 'ACK' ? { ...reply, packet: received } : reply
     const shown: AnswerRecord = { type: 'packet', key: reply.id, value: received }
     const isShown = record.state === 'released' && !isNack
-    const before = isShown ? await introduction(attempt, parsed.core) : []
+    const before = isShown ? await introduction(desk, keyring, attempt, parsed.core) : []
     // Frames and their CLOSE may come in one burst: nobody would believe a CLOSE that overtook one.
     if (reply.kind === 'STREAM_CLOSE') await framed(record.id)
     const [after] = await Promise.all([
