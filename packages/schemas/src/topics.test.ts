@@ -193,6 +193,13 @@ describe('encodeSigned and parseSigned', () => {
     expect(() => parseSigned(wire)).toThrow(SchemaError)
   })
 
+  it('refuse a message in any but its one form', () => {
+    const message = encodeSigned({ body: new Uint8Array(5), signature: new Uint8Array(64) })
+    const unknown = Uint8Array.from([...message, 0x18, 1])
+    const asGroup = message.with(0, 0x0b)
+    for (const other of [unknown, asGroup]) expect(() => parseSigned(other)).toThrow('not in its one form')
+  })
+
   it('refuse a message beyond every size before it is parsed', () => {
     expect(() => parseSigned(new Uint8Array(MAX_FINDING_BYTES + 129))).toThrow('655489 bytes')
   })

@@ -286,14 +286,19 @@ export function encodeSigned(signed: SignedMessage): Bytes {
 }
 
 /**
- * Reads what {@link encodeSigned} writes; verifies nothing. `body` may share memory with the input.
+ * Reads exactly what {@link encodeSigned} writes; verifies nothing. `body` may share memory with the input.
  *
- * @throws {SchemaError} when it is no such message, or body or signature have no valid size.
+ * @throws {SchemaError} when it is no such message or in another form, or body or signature have no valid size.
  */
 export function parseSigned(message: Uint8Array): SignedMessage {
   if (message.length > MAX_FINDING_BYTES + 128) refuse('read', 'signed message', `${message.length} bytes`)
   const { body, signature } = fromWire(SignedFindingSchema, message, 'signed message')
   checkSigned('read', { body, signature })
+  // One form for each message: a reader that looks away from tags and unknown fields would take many.
+  const one = encodeSigned({ body, signature })
+  if (one.length !== message.length || one.some((byte, at) => byte !== message[at])) {
+    refuse('read', 'signed message', 'it is not in its one form')
+  }
   return { body, signature }
 }
 
