@@ -55,6 +55,7 @@ describe('the tally', () => {
   it('counts a report that says too little, and one that accuses a router that only crashed', () => {
     expect(count(reported('LOG_BUSY'), 1, ['p start'])).toMatchObject({ reported: 1, misreported: 1 })
     expect(count(reported('VERDICT_FAILED'), 1, [])).toMatchObject({ misreported: 1 })
+    expect(count(reported('ATTEMPT_UNPROVEN'), 1, [])).toMatchObject({ misreported: 1 })
     expect(count(reported('INTERRUPTED'), 1, ['p start'])).toMatchObject({ reported: 1, misreported: 0 })
     expect(tally([ask(answered)], requests(1), ['p start', 'q start']).faults).toEqual(['q ran, and nobody asked it'])
   })

@@ -78,7 +78,8 @@ function countsOf({ packets, end }: Ask, requests: ReadonlyMap<string, Request>,
   // Sealed anew only where the first packet came to nothing.
   const isTwice = ran.filter((count) => count > 0).length > 1
   const hasRun = ran.some((count) => count > 0)
-  const fate = end?.as === 'reported' ? CODES[end.code as Code].fate : undefined
+  const { fate, remedy } = end?.as === 'reported' ? CODES[end.code as Code] : { fate: undefined, remedy: undefined }
+  const isAccused = fate === 'kept' || remedy === 'stop'
   return {
     sent: 1,
     answered: Number(end?.as === 'answered'),
@@ -87,6 +88,6 @@ function countsOf({ packets, end }: Ask, requests: ReadonlyMap<string, Request>,
     lost: Number(end === undefined || end.as === 'broken' || (end.as === 'answered' && !hasRun)),
     doubled: Number(isOver || isTwice),
     truncated: Number(end?.as === 'short'),
-    misreported: Number(fate === 'kept' || ((fate === 'nothing' || fate === 'logged') && hasRun)),
+    misreported: Number(isAccused || ((fate === 'nothing' || fate === 'logged') && hasRun)),
   }
 }
