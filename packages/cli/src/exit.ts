@@ -67,7 +67,8 @@ export function exitCodeOf(error: unknown): number {
 /** The code of one of the project's errors, whichever package it is of. */
 export function codeOf(error: unknown): Code | undefined {
   if (isPacketError(error)) return error.code
-  const isOurs = error instanceof Error && ['ModelError', 'RouterError', 'EngineError'].includes(error.name)
+  const isOurs =
+    error instanceof Error && ['ModelError', 'RouterError', 'EngineError', 'DetectorError'].includes(error.name)
   return isOurs && 'code' in error ? (error.code as Code) : undefined
 }
 

@@ -45,6 +45,10 @@ export const VERBS = {
     load: async () => (await import('./verb/invite.ts')).invite,
   },
   model: { summary: 'Pull, list and show model files', load: async () => (await import('./verb/model.ts')).model },
+  scan: {
+    summary: 'Look for what is wrong with a model file, here or on a web server',
+    load: async () => (await import('./verb/scan.ts')).scan,
+  },
   status: {
     summary: 'Show what runs here and whether it is ready',
     load: async () => (await import('./verb/status.ts')).status,

@@ -1,7 +1,10 @@
 import type { Code } from '@mystranet/schemas/codes'
 
 /** The codes that a detector may raise. */
-export type DetectorCode = Extract<Code, 'DOCUMENT_MALFORMED' | 'NOT_FOUND' | 'MODEL_UNAVAILABLE' | 'STORE_FAILED' | 'CANCELLED'>
+export type DetectorCode = Extract<
+  Code,
+  'DOCUMENT_MALFORMED' | 'NOT_FOUND' | 'MODEL_UNAVAILABLE' | 'STORE_FAILED' | 'CANCELLED'
+>
 
 /**
  * What keeps a detector from a verdict: its input cannot be had. What is wrong *in* an input is a finding, not an error; only

@@ -47,14 +47,15 @@ export function writer(isBigEndian = false) {
     write(into, !isBigEndian)
     raw(new Uint8Array(into.buffer))
   }
-  const u64 = (value: bigint | number) => view(8, (to, little) => to.setBigUint64(0, BigInt.asUintN(64, BigInt(value)), little))
+  const u64 = (value: bigint | number) =>
+    view(8, (to, little) => to.setBigUint64(0, BigInt.asUintN(64, BigInt(value)), little))
   const u32 = (value: number) => view(4, (to, little) => to.setUint32(0, value, little))
   const text = (value: string) => {
     const bytes = utf8.encode(value)
     u64(bytes.length)
     raw(bytes)
   }
-  const scalar = (type: number, value: Given): void => {
+  const scalar = (type: number, value: Given) => {
     if (value instanceof Uint8Array) return raw(value)
     if (type === TYPE.string) return text(String(value))
     if (type === TYPE.u64 || type === TYPE.i64) return u64(value as bigint)
@@ -116,8 +117,9 @@ export function ggufFile(given: FileGiven = {}): Uint8Array {
     const { dimensions, type = 0 } = tensor
     const elements = dimensions.reduce<number>((product, each) => product * Number(each), 1)
     const { blockBytes = 4, blockElements = 1 } = TENSOR_TYPES[type] ?? {}
-    const length = Number.isSafeInteger(elements) && elements < 1e7 ? Math.floor(elements / blockElements) * blockBytes : 0
-    const data = tensor.data ?? (type === 0 ? weights(elements, isBigEndian) : new Uint8Array(length))
+    const length =
+      Number.isSafeInteger(elements) && elements < 1e7 ? Math.floor(elements / blockElements) * blockBytes : 0
+    const data = tensor.data ?? (type === 0 ? weights(length / 4, isBigEndian) : new Uint8Array(length))
     const start = offset
     offset = Math.ceil((start + data.length) / alignment) * alignment
     return { ...tensor, type, data, offset: tensor.offset ?? BigInt(start) }

@@ -104,7 +104,8 @@ async function body(url: string, response: Response, length: number): Promise<Ui
   const bytes = new Uint8Array(length)
   let filled = 0
   for await (const chunk of response.body ?? []) {
-    if (chunk.length > length - filled) throw refused(url, `the server sends more than the ${length} bytes of the range`)
+    if (chunk.length > length - filled)
+      throw refused(url, `the server sends more than the ${length} bytes of the range`)
     bytes.set(chunk, filled)
     filled += chunk.length
   }

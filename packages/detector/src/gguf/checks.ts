@@ -109,7 +109,11 @@ export const CHECKS = {
     'Every tensor lies inside the file: a reader would give away what lies behind it in memory.',
     cve('CVE-2026-7482', 'ollama', '0.17.1'),
   ),
-  G12: row('layout', 'high', 'Tensors lie one behind the other, in their order: what lies between them is hidden data.'),
+  G12: row(
+    'layout',
+    'high',
+    'Tensors lie one behind the other, in their order: what lies between them is hidden data.',
+  ),
   G13: row(
     'alignment',
     'critical',
@@ -169,7 +173,11 @@ export const CHECKS = {
     cve('CVE-2026-5760'),
   ),
   G24: row('template-poison', 'high', 'The chat template says nothing of its own to the model.'),
-  G25: row('trailing', 'high', 'Nothing lies behind the last tensor or in the padding, and the file is of no other kind.'),
+  G25: row(
+    'trailing',
+    'high',
+    'Nothing lies behind the last tensor or in the padding, and the file is of no other kind.',
+  ),
   G26: row('text', 'high', 'Text is UTF-8 without NUL, keys are ASCII, truth values are 0 or 1.'),
   G27: row('weights', 'high', 'Weights are finite, and not all the same. Samples only.'),
   G28: row(

@@ -32,7 +32,14 @@ export class Fault extends Error {
   constructor(id: CheckId, offset: number, message: string, subject?: string, isShort = false) {
     super(message)
     this.isShort = isShort
-    this.finding = { id, severity: CHECKS[id].severity, structural: true, offset, message, ...(subject !== undefined && { subject: short(subject) }) }
+    this.finding = {
+      id,
+      severity: CHECKS[id].severity,
+      structural: true,
+      offset,
+      message,
+      ...(subject !== undefined && { subject: short(subject) }),
+    }
   }
 }
 

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { type Advisory, CHECK_IDS, CHECKS, type CheckId } from './checks.ts'
+
 import type { TemplateReport } from './check/templates.ts'
+import { type Advisory, CHECK_IDS, CHECKS, type CheckId } from './checks.ts'
 import type { Finding, Sheet } from './finding.ts'
 
 export type Verdict = 'clean' | 'suspicious' | 'invalid' | 'incomplete'
@@ -60,7 +61,8 @@ export interface ScanReport {
 
 const WORST: readonly Verdict[] = ['invalid', 'incomplete', 'suspicious', 'clean']
 
-export const worstOf = (verdicts: readonly Verdict[]): Verdict => WORST.find((each) => verdicts.includes(each)) ?? 'clean'
+export const worstOf = (verdicts: readonly Verdict[]): Verdict =>
+  WORST.find((each) => verdicts.includes(each)) ?? 'clean'
 
 export function verdictOf(findings: readonly Finding[], incomplete: string | undefined): Verdict {
   if (findings.some(({ structural }) => structural)) return 'invalid'

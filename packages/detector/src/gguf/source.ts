@@ -28,7 +28,9 @@ export function memorySource(bytes: Uint8Array, name = 'memory'): ByteSource {
     isFar: false,
     read: async (offset, length) => {
       if (offset < 0 || length < 0 || offset + length > bytes.length) {
-        throw new RangeError(`Cannot read ${name}: bytes ${offset} to ${offset + length}, wanted at most ${bytes.length}`)
+        throw new RangeError(
+          `Cannot read ${name}: bytes ${offset} to ${offset + length}, wanted at most ${bytes.length}`,
+        )
       }
       return bytes.subarray(offset, offset + length)
     },

@@ -42,7 +42,9 @@ async function opened(path: string): Promise<FileHandle> {
     return await open(path, 'r')
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException
-    throw new DetectorError(code === 'ENOENT' ? 'NOT_FOUND' : 'STORE_FAILED', `Cannot open ${path}: ${message}`, { cause })
+    throw new DetectorError(code === 'ENOENT' ? 'NOT_FOUND' : 'STORE_FAILED', `Cannot open ${path}: ${message}`, {
+      cause,
+    })
   }
 }
 
@@ -59,7 +61,10 @@ async function readExactly(file: FileHandle, path: string, offset: number, lengt
     throw new DetectorError('STORE_FAILED', `Cannot read ${path}: ${(cause as Error).message}`, { cause })
   }
   if (filled < length) {
-    throw new DetectorError('STORE_FAILED', `Cannot read ${path}: it ended at byte ${offset + filled}, wanted ${offset + length}`)
+    throw new DetectorError(
+      'STORE_FAILED',
+      `Cannot read ${path}: it ended at byte ${offset + filled}, wanted ${offset + length}`,
+    )
   }
   return bytes
 }

@@ -76,7 +76,9 @@ function checkBlocks({ tensors }: GgufHeader, numbers: Numbers, sheet: Sheet, is
   if (there.size === 0) return
   for (let index = 0; index < blocks; index++) {
     if (there.has(index)) continue
-    sheet.found('G20', numbers.at('block_count'), `Block ${index} of ${blocks} has no tensor.`, { subject: 'block_count' })
+    sheet.found('G20', numbers.at('block_count'), `Block ${index} of ${blocks} has no tensor.`, {
+      subject: 'block_count',
+    })
     return
   }
 }
@@ -133,6 +135,7 @@ function checkProjector({ entries, tensors }: GgufHeader, sheet: Sheet): void {
   const width = entries.get('clip.vision.embedding_length')?.value
   const patch = tensors.find(({ name }) => name === 'v.patch_embd.weight')
   const given = patch?.dimensions[3]
-  if (patch === undefined || given === undefined || width === undefined || isArray(width) || given === Number(width)) return
+  if (patch === undefined || given === undefined || width === undefined || isArray(width) || given === Number(width))
+    return
   sheet.found('G21', patch.at, `It is ${given} wide, and the projector says ${width}.`, { subject: short(patch.name) })
 }

@@ -111,7 +111,9 @@ async function checkZipEnd(meter: Meter, sheet: Sheet): Promise<void> {
     if (bytes[at] !== 0x50 || bytes[at + 1] !== 0x4b || bytes[at + 2] !== 5 || bytes[at + 3] !== 6) continue
     const comment = (bytes[at + 20] as number) | ((bytes[at + 21] as number) << 8)
     if (at + ZIP_END_BYTES + comment !== bytes.length) continue
-    sheet.found('G25', start + at, 'The file is a ZIP archive, too: its end record ends with the file.', { severity: 'critical' })
+    sheet.found('G25', start + at, 'The file is a ZIP archive, too: its end record ends with the file.', {
+      severity: 'critical',
+    })
     return
   }
 }

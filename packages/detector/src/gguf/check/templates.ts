@@ -61,7 +61,8 @@ async function checkTemplate(
   }
   note('G23', codeFaults(syntax, constants))
   note('G18', expansionFaults(syntax, constants))
-  if (constants.steps < 0) note('G18', [{ severity: 'high', message: 'It takes too long to see what it puts together.' }])
+  if (constants.steps < 0)
+    note('G18', [{ severity: 'high', message: 'It takes too long to see what it puts together.' }])
   // What its publisher says to the model is the model.
   if (known === undefined) note('G24', [...poisonFaults(template, syntax), ...differenceFaults(entries)])
   return { key, bytes, sha256, ...(known !== undefined && { known }) }

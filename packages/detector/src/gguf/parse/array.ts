@@ -97,7 +97,13 @@ function walkStrings(cursor: Cursor, count: number, key: string, tick: () => voi
 
 const beyond = (at: number, length: number, fileBytes: number, key: string) =>
   at + length > fileBytes
-    ? new Fault('G04', at, `An array needs ${length} more bytes at byte ${at}, and the file ends at ${fileBytes}.`, key, true)
+    ? new Fault(
+        'G04',
+        at,
+        `An array needs ${length} more bytes at byte ${at}, and the file ends at ${fileBytes}.`,
+        key,
+        true,
+      )
     : new Short(at + length)
 
 /** Above 2^53 it is infinite, which is more than any file has. */

@@ -158,7 +158,8 @@ function readEntry(cursor: Cursor, index: number, tick: () => void): GgufEntry {
   const entry = (value: Scalar | GgufArray) => ({ key, type, value, offset, end: cursor.offset })
   if (type === TYPE.array) return entry(readArray(cursor, key, tick))
   if (type === TYPE.string) return entry(cursor.string(`value of ${short(key)}`, MAX_VALUE_BYTES))
-  if (fixedBytes(type) === undefined) throw new Fault('G14', typeAt, `A value has type ${type}, which does not exist.`, key)
+  if (fixedBytes(type) === undefined)
+    throw new Fault('G14', typeAt, `A value has type ${type}, which does not exist.`, key)
   return entry(cursor.scalar(type))
 }
 

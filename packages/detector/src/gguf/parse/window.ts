@@ -5,7 +5,8 @@
  */
 import { type Meter, Spent } from '../source.ts'
 
-const FIRST_BYTES = 1024 * 1024
+/** Most headers are shorter: they are read once, and walked once. */
+const FIRST_BYTES = 16 * 1024 * 1024
 const FIRST_FAR_BYTES = 256 * 1024
 
 export interface Window {
@@ -17,14 +18,14 @@ export interface Window {
 /** @throws {Spent} when the header budget does not hold what is asked for. */
 export async function openWindow(meter: Meter): Promise<Window> {
   const { source, budget } = meter
-  let bytes: Uint8Array = new Uint8Array(0)
+  const first = Math.min(source.size, budget.headerBytes, source.isFar ? FIRST_FAR_BYTES : FIRST_BYTES)
+  let bytes = await meter.read(0, first)
   const fill = async (length: number) => {
     const grown = new Uint8Array(length)
     grown.set(bytes)
     grown.set(await meter.read(bytes.length, length - bytes.length), bytes.length)
     bytes = grown
   }
-  await fill(Math.min(source.size, budget.headerBytes, source.isFar ? FIRST_FAR_BYTES : FIRST_BYTES))
   return {
     get bytes() {
       return bytes

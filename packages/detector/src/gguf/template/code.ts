@@ -23,10 +23,13 @@ const STATEMENTS = /^(import|include|extends|from|block|do|autoescape|debug|tran
 const DANGEROUS_STATEMENTS = /^(import|include|extends|from|debug)$/
 const DANGEROUS_CALLS =
   /^(eval|exec|execfile|compile|open|popen|system|spawn\w*|check_output|run_command|import_module|getattr|setattr|delattr|globals|locals|vars|breakpoint|input|subclasses)$/
-const DANGEROUS_NAMES = /^(lipsum|cycler|joiner|self|request|config|url_for|get_flashed_messages|os|sys|subprocess|builtins)$/
+const DANGEROUS_NAMES =
+  /^(lipsum|cycler|joiner|self|request|config|url_for|get_flashed_messages|os|sys|subprocess|builtins)$/
 /** Functions that the platforms of chat templates give. */
 const FUNCTIONS = new Set(
-  'raise_exception strftime_now namespace range dict list str int float tojson caller len now date get_json_type'.split(' '),
+  'raise_exception strftime_now namespace range dict list str int float tojson caller len now date get_json_type'.split(
+    ' ',
+  ),
 )
 const METHODS = new Set(
   (
@@ -77,7 +80,9 @@ function textFrom(tokens: readonly Token[], index: number): string {
 
 /** Where there is no tree, a filter is what follows a bar. */
 function unreadFaults(tokens: readonly Token[]): readonly TemplateFault[] {
-  return tokens.some(({ type, value }, index) => type === 'Identifier' && value === 'attr' && tokens[index - 1]?.type === 'Pipe')
+  return tokens.some(
+    ({ type, value }, index) => type === 'Identifier' && value === 'attr' && tokens[index - 1]?.type === 'Pipe',
+  )
     ? [fault('critical', 'It reads an attribute through attr, in an expression that cannot be read.')]
     : []
 }
@@ -144,7 +149,8 @@ function callFaults(
     if (FUNCTIONS.has(name) || macros.has(name) || FILTERS.has(name)) return []
     return [fault('medium', `It calls ${name}, which no platform gives.`)]
   }
-  if (!isNode(callee) || callee.type !== 'MemberExpression') return [fault('high', 'It calls the result of an expression.')]
+  if (!isNode(callee) || callee.type !== 'MemberExpression')
+    return [fault('high', 'It calls the result of an expression.')]
   const { property, computed, object } = callee
   if (computed === true) {
     return [fault('high', 'It calls a member whose name is an expression.')]

@@ -37,8 +37,12 @@ function roundsOf(iterable: unknown, constants: Constants): number {
   if (iterable.type === 'StringLiteral') return Math.max(1, String(iterable['value']).length)
   if (iterable.type === 'FilterExpression') return roundsOf(iterable['operand'], constants)
   if (iterable.type !== 'CallExpression' || nameOf(iterable['callee']) !== 'range') return 1
-  const bounds = (iterable['args'] as readonly unknown[]).map((arg) => Math.max(...numbersOf(arg, constants), Number.NaN))
-  const known = bounds.map((bound, index) => (Number.isNaN(bound) ? numbersOf((iterable['args'] as unknown[])[index], constants)[0] : bound))
+  const bounds = (iterable['args'] as readonly unknown[]).map((arg) =>
+    Math.max(...numbersOf(arg, constants), Number.NaN),
+  )
+  const known = bounds.map((bound, index) =>
+    Number.isNaN(bound) ? numbersOf((iterable['args'] as unknown[])[index], constants)[0] : bound,
+  )
   const [first, second, step = 1] = known
   if (first === undefined) return 1
   const count = second === undefined ? first : (second - first) / (step === 0 ? 1 : step)

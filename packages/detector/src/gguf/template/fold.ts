@@ -157,7 +157,12 @@ function apply(
     case 'join':
       return typeof value === 'object' ? [value.map(textOf).join(first === undefined ? '' : textOf(first))] : [value]
     case 'format':
-      return [formatted(textOf(value), args.filter((arg) => arg !== undefined))]
+      return [
+        formatted(
+          textOf(value),
+          args.filter((arg) => arg !== undefined),
+        ),
+      ]
     case 'replace':
       return first === undefined || second === undefined
         ? []

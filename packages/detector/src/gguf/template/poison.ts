@@ -55,7 +55,9 @@ function triggerOf(test: unknown): string | undefined {
     const parts =
       node.type === 'BinaryExpression' && /^(==|!=|in|not in)$/.test((node['operator'] as { value: string }).value)
         ? [node['left'], node['right']]
-        : node.type === 'CallExpression' && isNode(node['callee']) && METHODS.test(nameOf(node['callee']['property']) ?? '')
+        : node.type === 'CallExpression' &&
+            isNode(node['callee']) &&
+            METHODS.test(nameOf(node['callee']['property']) ?? '')
           ? [node['callee']['object'], (node['args'] as readonly unknown[])[0]]
           : []
     const words = parts.find((part) => isNode(part) && part.type === 'StringLiteral') as Node | undefined
@@ -81,7 +83,8 @@ const readsContent = (node: Node): boolean =>
 function emittedBy(body: readonly Node[]): readonly string[] {
   return body.flatMap((node) => {
     if (node.type === 'StringLiteral') return [String(node['value'])]
-    if (node.type === 'BinaryExpression' || node.type === 'If' || node.type === 'For') return emittedBy(childrenOf(node))
+    if (node.type === 'BinaryExpression' || node.type === 'If' || node.type === 'For')
+      return emittedBy(childrenOf(node))
     return []
   })
 }
