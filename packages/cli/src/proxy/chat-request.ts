@@ -49,7 +49,8 @@ export const HARMLESS: Readonly<Record<string, Harmless>> = {
   functions: emptyList,
   tool_choice: only('none', 'auto'),
   parallel_tool_calls: only(true, false),
-  modalities: (value) => (JSON.stringify(value) === '["text"]' ? undefined : 'wanted ["text"]'),
+  modalities: (value) =>
+    Array.isArray(value) && value.length === 1 && value[0] === 'text' ? undefined : 'wanted ["text"]',
   response_format: (value) =>
     isObject(value) && value['type'] === 'text' && Object.keys(value).length === 1
       ? undefined
@@ -195,4 +196,8 @@ function unsupported(param: string, fault: string): ProxyError {
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-const show = (value: unknown) => (JSON.stringify(value) ?? String(value)).slice(0, 80)
+/** Lists and objects are only named: from outside they may nest deeper than they can be written. */
+const show = (value: unknown) => {
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object'
+  return (JSON.stringify(value) ?? String(value)).slice(0, 80)
+}

@@ -127,6 +127,14 @@ describe('readChatRequest', () => {
     return undefined
   }
 
+  test.each(['stream', 'temperature', 'seed', 'modalities', 'messages', 'stop', 'tools'])(
+    'refuses a %s that nests deeper than it could be written, by its name',
+    (name) => {
+      const deep: unknown = JSON.parse(`${'['.repeat(20_000)}${']'.repeat(20_000)}`)
+      expect(paramOf({ [name]: deep })).toMatch(name)
+    },
+  )
+
   test('maps what is heeded', () => {
     const more = {
       temperature: 0.5,
