@@ -1,5 +1,6 @@
 /**
- * The loop of one target: the same seed makes the same inputs, and each of them can be made alone by its number.
+ * The loop of one target. The same seed makes the same choices; what a target seals with fresh keys differs from run to run,
+ * so that an input is replayed from its bytes.
  *
  * @module
  */

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Outcome } from './loop.ts'
 import type { Target } from './target.ts'
 
@@ -36,7 +38,7 @@ export function reportOf(targets: readonly Target[], outcomes: readonly Outcome[
     if ((outcome.counts['ok'] ?? 0) === 0) faults.push(`${target.name}: no input was accepted`)
     for (const { index, seed, what, base64 } of outcome.crashes) {
       faults.push(
-        `${target.name}: input ${index} of seed ${seed}: ${what}\n  pnpm fuzz --replay ${target.name} ${base64}`,
+        `${target.name}: input ${index} of seed ${seed}: ${what}\n  pnpm fuzz --replay ${target.name} ${replayable(target.name, index, base64)}`,
       )
     }
   }
@@ -59,4 +61,14 @@ function rowOf({ target, inputs, counts, slowestMs, mostBytes, peakRssBytes }: O
   const ok = `${counts['ok'] ?? 0}`.padStart(8)
   const slowest = `${slowestMs.toFixed(1)} ms`.padStart(9)
   return `${target.padEnd(18)} ${`${inputs}`.padStart(9)} ${ok} ${slowest} ${mib(mostBytes)} ${mib(peakRssBytes)}  ${refusals}`
+}
+
+/** What does not fit on a line of a terminal goes to a file. */
+function replayable(target: string, index: number, base64: string): string {
+  if (base64.length <= 2_000) return base64
+  const folder = join('.cache', 'fuzz')
+  mkdirSync(folder, { recursive: true })
+  const file = join(folder, `${target}-${index}.bin`)
+  writeFileSync(file, Buffer.from(base64, 'base64'))
+  return file
 }

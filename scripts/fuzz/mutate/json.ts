@@ -35,7 +35,9 @@ const VALUES: readonly Json[] = [
   'A'.repeat(200),
 ]
 const NAMES = ['__proto__', 'constructor', 'toString', '', 'x', 'a'.repeat(300)]
-const DEEP = 5_000
+/** Written as lists in lists: what walks it by calling itself comes to the end of its stack. */
+const DEEP_MARK = 'deep'
+const DEEP_TEXT = `${'['.repeat(10_000)}${']'.repeat(10_000)}`
 
 /** One value somewhere in the document, changed. */
 function changed(value: Json, random: Random): Json {
@@ -67,18 +69,16 @@ function another(value: Json, random: Random): Json {
     return value.slice(0, at) + random.pick(['', '0', 'f', 'G', '=', ' ', 'é']) + value.slice(at + random.below(3))
   }
   if (typeof value === 'number' && random.chance(0.5)) return value + random.pick([1, -1, 0.5, 2 ** 32])
-  return random.pick(VALUES)
+  return random.chance(0.02) ? DEEP_MARK : random.pick(VALUES)
 }
 
 export function breakJson(bytes: Uint8Array, random: Random, others: readonly Uint8Array[]): Uint8Array {
-  let document: Json
+  let text: string
   try {
-    document = JSON.parse(new TextDecoder().decode(bytes)) as Json
+    text = JSON.stringify(changed(JSON.parse(new TextDecoder().decode(bytes)) as Json, random))
   } catch {
+    // No JSON, or JSON that nests too deep to be written.
     return breakText(bytes, random, others)
   }
-  const text = random.chance(0.01)
-    ? `${'['.repeat(DEEP)}${JSON.stringify(document)}${']'.repeat(DEEP)}`
-    : JSON.stringify(changed(document, random))
-  return new TextEncoder().encode(text)
+  return new TextEncoder().encode(text.replaceAll(JSON.stringify(DEEP_MARK), DEEP_TEXT))
 }

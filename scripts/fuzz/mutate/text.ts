@@ -43,6 +43,7 @@ const NUMERALS = [
 ]
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
 const MAX_LINES = 20_000
+const MAX_TEXT_BYTES = 128 * 1024
 
 type Change = (text: string, random: Random, others: readonly string[]) => string
 
@@ -122,7 +123,8 @@ const textOf = (bytes: Uint8Array): string | undefined => {
 }
 
 export function breakText(bytes: Uint8Array, random: Random, others: readonly Uint8Array[]): Uint8Array {
-  const text = textOf(bytes)
+  // Its lines could be made many: what is large already is changed as bytes.
+  const text = bytes.length > MAX_TEXT_BYTES ? undefined : textOf(bytes)
   if (text === undefined || text === '') return breakBytes(bytes, random, others)
   const beside = textOf(random.pick(others)) ?? text
   return new TextEncoder().encode(random.pick(CHANGES)(text, random, [beside]))

@@ -36,6 +36,7 @@ export const target: Target = {
         user: 'u',
         response_format: { type: 'text' },
         logit_bias: {},
+        modalities: ['text'],
       },
     ]
     return {

@@ -16,8 +16,11 @@ export const target: Target = {
     const rootOf = (size: number) => computeRoot(hashes.slice(0, size))
     const claim = (older: number, newer: number, path: readonly Uint8Array[]) =>
       new Uint8Array(Buffer.concat([Uint8Array.of(older, newer), rootOf(older), rootOf(newer), ...path]))
-    const pairs = [0, 1, 2, 3, 7, 8, 20, 40].flatMap((older) => [1, 8, 33, 40].filter((newer) => newer >= older).map((newer) => [older, newer] as const))
-    const pathOf = (older: number, newer: number) => (older === 0 || older === newer ? [] : proveConsistency(hashes.slice(0, newer), older))
+    const pairs = [0, 1, 2, 3, 7, 8, 20, 40].flatMap((older) =>
+      [1, 8, 33, 40].filter((newer) => newer >= older).map((newer) => [older, newer] as const),
+    )
+    const pathOf = (older: number, newer: number) =>
+      older === 0 || older === newer ? [] : proveConsistency(hashes.slice(0, newer), older)
     return {
       manner: 'bytes',
       seeds: pairs.map(([older, newer]) => claim(older, newer, pathOf(older, newer))),
@@ -31,7 +34,11 @@ export const target: Target = {
           const root = (at: number) => input.subarray(2 + at * HASH, 2 + (at + 1) * HASH)
           const path: Uint8Array[] = []
           for (let at = 2 + 2 * HASH; at < input.length; at += HASH) path.push(input.subarray(at, at + HASH))
-          verifyConsistency({ treeSize: BigInt(older), rootHash: root(0) }, { treeSize: BigInt(newer), rootHash: root(1) }, path)
+          verifyConsistency(
+            { treeSize: BigInt(older), rootHash: root(0) },
+            { treeSize: BigInt(newer), rootHash: root(1) },
+            path,
+          )
           const isNewest = newer <= hashes.length && same(root(1), rootOf(newer))
           promise(!isNewest || older === 0 || same(root(0), rootOf(older)), 'a root was taken that the tree never had')
         }),
