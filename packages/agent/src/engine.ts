@@ -62,7 +62,7 @@ export interface EngineDescription {
   readonly fileDigest?: Uint8Array
   /** Of the bytes of `tokenizer.chat_template`. */
   readonly chatTemplateDigest?: Uint8Array
-  /** As `models/gguf-metadata.ts` defines it. */
+  /** As `models/model-facts.ts` defines it. */
   readonly tokenizerDigest?: Uint8Array
   /** As llama.cpp names it, e.g. `Q4_1`. */
   readonly quantisation?: string

@@ -1,1 +1,1 @@
-export {}
+export { DetectorError } from './errors.ts'

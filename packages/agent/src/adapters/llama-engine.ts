@@ -1,4 +1,5 @@
 import { basename } from 'node:path'
+import { digestFile } from '@mystranet/detector/node'
 import type { LlamaContext, LlamaModel } from 'node-llama-cpp'
 import {
   ALL_PARAMETERS,
@@ -12,7 +13,7 @@ import {
 } from '../engine.ts'
 import { canaryOf, createWork, type Work } from '../engine-canary.ts'
 import { cancelled, type Slots, slotsOf } from '../engine-slots.ts'
-import { digestFile } from '../models/file-digest.ts'
+import { inspectModel } from '../models/inspect.ts'
 import { type ModelFacts, readModelFacts } from '../models/model-facts.ts'
 import { type PromptTemplate, promptTemplate } from './llama-prompt.ts'
 import { runSequence, type Seat } from './llama-run.ts'
@@ -71,7 +72,7 @@ interface Loaded {
  * the folder has to belong to the agent.
  *
  * @throws {EngineError} `MODEL_UNAVAILABLE` if the file cannot be read, is no GGUF, has no chat template or another digest,
- *   or does not load; `CANCELLED`.
+ *   is refused by its scan, or does not load; `CANCELLED`.
  */
 export async function llamaEngine(options: LlamaEngineOptions): Promise<Engine> {
   const loaded = await load(options)
@@ -212,6 +213,7 @@ async function load(options: LlamaEngineOptions): Promise<Loaded> {
     report('digest', 1)
     const runtime = await loadRuntime(options.gpu ?? 'auto')
     undo.unshift(() => runtime.llama.dispose())
+    await inspectModel(options.modelPath, { name: 'llama.cpp', version: runtime.release })
     const model = await runtime.llama.loadModel({
       modelPath: options.modelPath,
       onLoadProgress: (done) => report('load', done),

@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto'
 import { basename } from 'node:path'
+import { digestFile } from '@mystranet/detector/node'
 import { getLlama, getModuleVersion, type Llama, LlamaLogLevel } from 'node-llama-cpp'
-import { digestFile } from '../models/file-digest.ts'
 
 export interface LlamaRuntime {
   readonly llama: Llama
   readonly version: string
+  /** Of llama.cpp: `b1234`. */
+  readonly release: string
   /** E.g. `node-llama-cpp 3.22.1, llama.cpp b1234, linux-x64, cpu, prebuilt`. */
   readonly build: string
   /**
@@ -41,7 +43,7 @@ export async function loadRuntime(gpu: 'auto' | false): Promise<LlamaRuntime> {
     kind,
   ].join(', ')
   const digest = await digestLoaded()
-  return { llama, version, build, ...(digest !== undefined && { digest }) }
+  return { llama, version, release: llama.llamaCppRelease.release, build, ...(digest !== undefined && { digest }) }
 }
 
 async function digestLoaded(): Promise<Uint8Array | undefined> {

@@ -1,30 +1,10 @@
-import { createHash } from 'node:crypto'
-import { type BigIntStats, createReadStream } from 'node:fs'
+import type { BigIntStats } from 'node:fs'
 import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { digestFile } from '@mystranet/detector/node'
 
 /**
- * SHA-256 of a file's content, about 1 GB/s. What an agent loads is always digested with this, not looked up.
- *
- * @param onBytes Called with the bytes digested so far.
- */
-export async function digestFile(
-  path: string,
-  options: { readonly signal?: AbortSignal | undefined; readonly onBytes?: (done: number) => void } = {},
-): Promise<Uint8Array> {
-  const hash = createHash('sha256')
-  let done = 0
-  const { signal } = options
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20, ...(signal && { signal }) })) {
-    hash.update(chunk as Uint8Array)
-    done += (chunk as Uint8Array).length
-    options.onBytes?.(done)
-  }
-  return new Uint8Array(hash.digest())
-}
-
-/**
- * The same, remembered in `⟨folder⟩/digests.json` by path, size, modification time and inode: for lists and for finding a
+ * SHA-256 of a file, remembered in `⟨folder⟩/digests.json` by path, size, modification time and inode: for lists and for finding a
  * file in the cache. Someone who can write the file can also set its time back, so it proves nothing: an agent digests
  * again at every load.
  */

@@ -1,3 +1,4 @@
+import { DetectorError } from '@mystranet/detector'
 import type { Code } from '@mystranet/schemas/codes'
 
 /** The codes that a model file, or the way to one, may raise. */
@@ -16,3 +17,7 @@ export class ModelError extends Error {
     this.code = code
   }
 }
+
+/** What a reader of model files threw, as this package's error. Anything else stays what it is. */
+export const modelErrorOf = (error: unknown): unknown =>
+  error instanceof DetectorError ? new ModelError(error.code, error.message, { cause: error }) : error

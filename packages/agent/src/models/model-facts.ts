@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import { open } from 'node:fs/promises'
-import { type GgufMetadata, parseGgufMetadata } from './gguf-metadata.ts'
+import { type GgufHeader, readGgufHeader } from '@mystranet/detector/gguf/header'
+import { openFile } from '@mystranet/detector/node'
+import { modelErrorOf } from './model-error.ts'
 
 /** What the model statement takes from a GGUF file's own metadata. What the file does not say is absent. */
 export interface ModelFacts {
@@ -22,41 +23,31 @@ export interface ModelFacts {
   readonly tokenizerDigest?: Uint8Array
 }
 
-const FIRST_READ_BYTES = 4 * 1024 * 1024
-
 /**
  * Reads the beginning of the file, as much as its metadata takes.
  *
- * @throws {ModelError} `DOCUMENT_MALFORMED`
+ * @throws {ModelError} `DOCUMENT_MALFORMED`, `NOT_FOUND`, `STORE_FAILED`
  */
 export async function readModelFacts(path: string): Promise<ModelFacts> {
-  const file = await open(path, 'r')
   try {
-    const { size } = await file.stat()
-    for (let wanted = FIRST_READ_BYTES; ; wanted *= 4) {
-      const bytes = new Uint8Array(Math.min(wanted, size))
-      let filled = 0
-      while (filled < bytes.length) {
-        const { bytesRead } = await file.read(bytes, filled, bytes.length - filled, filled)
-        if (bytesRead === 0) break
-        filled += bytesRead
-      }
-      // A file that shrinks while it is read ends here, as a short one.
-      const metadata = parseGgufMetadata(bytes.subarray(0, filled), filled < bytes.length ? filled : size)
-      if (metadata !== 'more') return factsOf(metadata)
+    const file = await openFile(path)
+    try {
+      return factsOf(await readGgufHeader(file))
+    } finally {
+      await file.close()
     }
-  } finally {
-    await file.close()
+  } catch (error) {
+    throw modelErrorOf(error)
   }
 }
 
-export function factsOf(metadata: GgufMetadata): ModelFacts {
+export function factsOf(header: GgufHeader): ModelFacts {
   const text = (key: string) => {
-    const value = metadata.entries.get(key)?.value
+    const value = header.entries.get(key)?.value
     return typeof value === 'string' ? value : undefined
   }
   const number = (key: string) => {
-    const value = metadata.entries.get(key)?.value
+    const value = header.entries.get(key)?.value
     return typeof value === 'number' ? value : undefined
   }
   const architecture = text('general.architecture')
@@ -69,16 +60,16 @@ export function factsOf(metadata: GgufMetadata): ModelFacts {
     contextTokens: architecture === undefined ? undefined : number(`${architecture}.context_length`),
     chatTemplate,
     chatTemplateDigest: chatTemplate === undefined ? undefined : sha256([new TextEncoder().encode(chatTemplate)]),
-    tokenizerDigest: tokenizerDigestOf(metadata),
+    tokenizerDigest: tokenizerDigestOf(header),
   }
   return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined)) as ModelFacts
 }
 
-function tokenizerDigestOf({ entries }: GgufMetadata): Uint8Array | undefined {
+function tokenizerDigestOf({ entries, bytes }: GgufHeader): Uint8Array | undefined {
   const pairs = [...entries]
     .filter(([key]) => key.startsWith('tokenizer.') && !key.startsWith('tokenizer.chat_template'))
     .sort(([one], [other]) => Buffer.compare(Buffer.from(one), Buffer.from(other)))
-  return pairs.length === 0 ? undefined : sha256(pairs.map(([, { encoded }]) => encoded))
+  return pairs.length === 0 ? undefined : sha256(pairs.map(([, { offset, end }]) => bytes.subarray(offset, end)))
 }
 
 function sha256(parts: readonly Uint8Array[]): Uint8Array {

@@ -4,6 +4,7 @@
  * @module
  */
 import { CATALOGUE } from '@mystranet/agent/models/catalogue'
+import { inspectModel } from '@mystranet/agent/models/inspect'
 import { type PullProgress, pull } from '@mystranet/agent/models/pull'
 import { listModels, showModel } from '@mystranet/agent/models/store'
 import { toHex } from '@mystranet/sdk/bytes'
@@ -32,7 +33,7 @@ export const model: Command = {
   },
 }
 
-/** Pulls with a progress bar on stderr. */
+/** Pulls with a progress bar on stderr, and scans what came: a digest says which file it is, not that it is harmless. */
 export async function pullShown(
   name: string,
   options: {
@@ -51,7 +52,8 @@ export async function pullShown(
     else terminal.err(`  ${printable(progress.source)} failed: ${printable(progress.reason)}\n`)
   }
   try {
-    return await pull(name, { cacheDir, file, signal, onProgress })
+    const pulled = await pull(name, { cacheDir, file, signal, onProgress })
+    return { ...pulled, scan: await inspectModel(pulled.path) }
   } finally {
     bar.end()
   }
@@ -62,8 +64,12 @@ async function pullOne({ config, flags, terminal, json, signal }: Call, name: st
     path,
     source,
     model: entry,
+    scan,
   } = await pullShown(name, { models: config.models, file: textFlag(flags, 'file'), signal, terminal })
-  if (json) terminal.out(toJson({ name: entry.name, path, source, bytes: entry.bytes, sha256: entry.sha256 }))
+  if (json)
+    terminal.out(
+      toJson({ name: entry.name, path, source, bytes: entry.bytes, sha256: entry.sha256, scan: scan.verdict }),
+    )
   else terminal.out(`${path}\n`)
   return EXIT_CODES.ok.code
 }

@@ -89,7 +89,10 @@ function checkHeads(numbers: Numbers, sheet: Sheet): void {
   const width = numbers.of('embedding_length')
   const found = (name: string, message: string) => sheet.found('G20', numbers.at(name), message, { subject: name })
   if (heads === undefined || HEADLESS.test(numbers.architecture)) return
-  if (heads <= 0) return found('attention.head_count', `There are ${heads} heads.`)
+  if (heads <= 0) {
+    found('attention.head_count', `There are ${heads} heads.`)
+    return
+  }
   if (width !== undefined && width % heads !== 0 && !numbers.has('attention.key_length')) {
     found('attention.head_count', `A width of ${width} does not divide by ${heads} heads.`)
   }
