@@ -46,6 +46,8 @@ const BUNDLES = {
 
 type Bundle = keyof typeof BUNDLES
 
+const REQUIRE = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);"
+
 const bundled = new Map<Bundle, Promise<string>>()
 
 /** Bundles the suite with its data into one file, once a process. */
@@ -67,6 +69,10 @@ async function makeBundle(name: Bundle, data: Data): Promise<string> {
     entryPoints: [join(HERE, 'run', `${name}.ts`)],
     outfile,
     bundle: true,
+    // Made of Node's own modules, and not of ES modules: no part of a bundle for where there are none.
+    external: name === 'workerd' || name === 'browser' ? ['@sigstore/*'] : [],
+    // CommonJS in an ES module asks for Node's modules so.
+    ...(options.platform === 'node' && { banner: { js: REQUIRE } }),
     logLevel: 'error',
     plugins: [
       {

@@ -5,7 +5,9 @@
  * @module
  */
 
+import { dsseCases } from './case/dsse.ts'
 import { hpkeCases } from './case/hpke.ts'
+import { identityFileCases } from './case/identity-file.ts'
 import { packetCases } from './case/packet.ts'
 import { primitiveCases } from './case/primitive.ts'
 import { proofCases } from './case/proof.ts'
@@ -13,7 +15,15 @@ import { streamCases } from './case/stream.ts'
 import type { Cases, Context, Sdk } from './case.ts'
 import type { Data } from './data.ts'
 
-export const CASES: Cases = { ...primitiveCases, ...hpkeCases, ...packetCases, ...streamCases, ...proofCases }
+export const CASES: Cases = {
+  ...primitiveCases,
+  ...hpkeCases,
+  ...dsseCases,
+  ...identityFileCases,
+  ...packetCases,
+  ...streamCases,
+  ...proofCases,
+}
 
 /**
  * Runs every case and prints TAP, with the strings of verdicts as comments.
