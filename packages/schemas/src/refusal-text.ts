@@ -114,7 +114,8 @@ export const REFUSAL_TEXT: Readonly<Record<Code, string>> = {
     'There was no answer in time, so the packet may have arrived or not; send the same packet again, never a new one.',
   SIGNER_FAILED: 'Nothing was sent, because the key could not sign; check the key store and try again.',
   STORE_FAILED: 'A store failed, so the packet may be in the log or not; send the same packet again, never a new one.',
-  TOPIC_FULL: 'The message was not published, because its consumers have not kept up; send the same message again later.',
+  TOPIC_FULL:
+    'The message was not published, because its consumers have not kept up; send the same message again later.',
   NOT_FOUND: 'Nothing was done, because what was asked for is not here; check its name.',
   INTERNAL:
     'A fault of the program that it has reported, so the packet may be in the log or not; send the same packet again, never a new one.',
