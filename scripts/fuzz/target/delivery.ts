@@ -22,6 +22,7 @@ import { breakWire } from '../mutate/wire.ts'
 import { CORE_CHANGES } from '../packet-seed.ts'
 import type { Random } from '../random.ts'
 import { createLedger, judged, promise, refusalOf, same, type Target } from '../target.ts'
+import { fromHex, vector } from '../vector.ts'
 
 type Bytes = Uint8Array<ArrayBuffer>
 
@@ -182,6 +183,7 @@ export const target: Target = {
       return bytes?.map((byte, i) => (i === at ? byte ^ 1 : byte)) as Bytes
     }
     const some = (bytes: Uint8Array | undefined, random: Random) => breakWire(bytes as Uint8Array, random, all) as Bytes
+    const others = vector('replies').replies.flatMap(({ bodiless }) => bodiless.map(({ packet }) => fromHex(packet)))
     const ofOthers = await requestOf({ name: 'others', sender, agents: [other], changes: { network: trust.network } })
     return {
       manner: 'wire',
@@ -200,6 +202,7 @@ export const target: Target = {
         inPacket((packet, random) => ({ ...packet, ciphertext: flipped(packet.ciphertext, random) })),
         inPacket((packet, random) => ({ ...packet, recipients: flipped(packet.recipients, random) })),
         inPacket(({ delivery: _, ...packet }) => packet),
+        ...others.map((bytes) => ({ make: () => bytes })),
         inDelivery(({ senderKeys, ...rest }, random) => ({ ...rest, senderKeys: some(senderKeys, random) })),
         inDelivery((rest, random) => ({ ...rest, requestReceipt: some(rest.requestReceipt, random) })),
         inDelivery((rest, random) => ({ ...rest, attemptReceipt: some(rest.attemptReceipt, random) })),
