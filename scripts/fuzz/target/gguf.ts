@@ -1,52 +1,60 @@
-import { parseGgufMetadata } from '../../../packages/agent/src/models/gguf-metadata.ts'
-import { judgedNow, promise, type Target } from '../target.ts'
-import { utf8 } from '../vector.ts'
+import { CHECKS, memorySource, scanGguf } from '../../../packages/detector/src/gguf/scan.ts'
+import {
+  GOOD_PAIRS,
+  GOOD_TENSORS,
+  ggufFile,
+  pairsWith,
+  withTemplate,
+} from '../../../packages/detector/test/gguf-file.ts'
+import { promise, type Target } from '../target.ts'
 
-const u32 = (value: number) => new Uint8Array(Uint32Array.of(value).buffer)
-const u64 = (value: number) => new Uint8Array(BigUint64Array.of(BigInt(value)).buffer)
-const join = (...parts: readonly Uint8Array[]) => new Uint8Array(Buffer.concat(parts))
-const text = (value: string) => join(u64(utf8(value).length), utf8(value))
-type Pair = readonly [key: string, type: number, value: Uint8Array]
-const file = (pairs: readonly Pair[], version = 3) =>
-  join(
-    utf8('GGUF'),
-    u32(version),
-    u64(0),
-    u64(pairs.length),
-    ...pairs.map(([key, type, value]) => join(text(key), u32(type), value)),
-  )
-
-const pairs: readonly Pair[] = [
-  ['general.architecture', 8, text('llama')],
-  ['general.file_type', 4, u32(3)],
-  ['flag', 7, Uint8Array.of(1)],
-  ['half', 12, new Uint8Array(8)],
-  ['tokenizer.ggml.tokens', 9, join(u32(8), u64(3), text('a'), text('b'), text('☃'))],
-  ['scores', 9, join(u32(6), u64(4), new Uint8Array(16))],
+const CHECK_COUNT = Object.keys(CHECKS).length
+const shard = (number: number) => pairsWith(['split.no', 2, number], ['split.count', 2, 2])
+const quantised = [2, 8, 12, 14, 29].map((type) => ({ name: `blk.0.t${type}.weight`, dimensions: [256, 2], type }))
+const TEMPLATES = [
+  "{% set ns = namespace(x='a') %}{% if 'b' in messages[0].content %}{{ ns.x ~ 'c' }}{% endif %}",
+  "{% macro m(a, b=1) %}{{ a|map(attribute='role')|join(', ') }}{% endmacro %}{{ m([1, 2]) }}",
+  "{% for i in range(3) %}{{ messages[i]['content'][::-1] | replace('a', 'b') }}{% endfor %}",
 ]
 
-/** The metadata of a model file; `more` counts as a refusal, MORE: the bytes end and the file goes on. */
+/** The scan of a model file. Every verdict but `clean` counts as a refusal. */
 export const target: Target = {
   name: 'gguf',
-  inputs: 60_000,
-  codes: ['DOCUMENT_MALFORMED', 'MORE'],
-  covers: ['agent/models/gguf-metadata.ts parseGgufMetadata'],
+  inputs: 100_000,
+  codes: ['SUSPICIOUS', 'INVALID', 'INCOMPLETE'],
+  covers: [
+    'detector/gguf/scan.ts scanGguf',
+    'detector/gguf/parse/header.ts parseHeader',
+    'detector/gguf/template/syntax.ts syntaxOf',
+  ],
   async open() {
+    const good = ggufFile()
     return {
       manner: 'bytes',
-      seeds: [file(pairs), file(pairs.slice(0, 2), 2), file([])],
-      run(input) {
-        let isMore = false
-        const found = judgedNow(() => {
-          const isWhole = (input[input.length - 1] ?? 0) % 2 === 0
-          const metadata = parseGgufMetadata(input, input.length + (isWhole ? 0 : 1_000))
-          isMore = metadata === 'more'
-          if (metadata === 'more') return
-          promise(metadata.endOffset <= input.length, 'it ends after its bytes')
-          const bytes = [...metadata.entries.values()].reduce((sum, { encoded }) => sum + encoded.length, 24)
-          promise(bytes === metadata.endOffset, 'its pairs are not its bytes')
+      seeds: [
+        good,
+        ggufFile({ version: 2, tensors: [] }),
+        ggufFile({ isBigEndian: true }),
+        ggufFile({ pairs: shard(0) }),
+        ggufFile({ tensors: [...GOOD_TENSORS, ...quantised] }),
+        ...TEMPLATES.map((template) => ggufFile({ pairs: withTemplate(template) })),
+        ggufFile({ pairs: GOOD_PAIRS.slice(0, 3), tensors: [] }),
+      ],
+      async run(input) {
+        // Now and then a budget that a small file spends.
+        const headerBytes = input.reduce((sum, byte) => sum + byte, 0) % 16 === 1 ? 256 : undefined
+        const report = await scanGguf(memorySource(input), {
+          random: () => 0.5,
+          ...(headerBytes !== undefined && { budget: { headerBytes } }),
         })
-        return isMore ? 'MORE' : found
+        const [file] = report.files
+        promise(file?.checks.length === CHECK_COUNT, 'it does not list every check')
+        promise(
+          (report.verdict === 'clean') === (file.findings.length === 0 && !file.incomplete),
+          'clean, with findings',
+        )
+        for (const { offset } of file.findings) promise(offset >= 0 && offset <= input.length, 'a finding lies outside')
+        return report.verdict === 'clean' ? 'ok' : report.verdict.toUpperCase()
       },
     }
   },
