@@ -120,6 +120,25 @@ describe('a fabric over a broker', () => {
     expect(await stop(second.child)).toBe(0)
   }, 60_000)
 
+  test('a question as large as a packet may be, eight messages of the broker, is answered and runs once', async () => {
+    const since = (await here.journal()).length
+    const question = randomBytes(6_900_000 / 2).toString('hex')
+    const ask = (text: string) => ended(spawnWeave(['ask', 'misty.weave', '-', '--state', here.state], {}, text))
+    const { code, stdout, stderr } = await ask(question)
+    expect(stdout).toBe('An answer.\n')
+    expect(stderr).toContain('VERIFIED under "local"')
+    expect(code).toBe(0)
+    expect(await effects('start', since)).toEqual([1])
+    const entries = async () => /^\d+$/m.exec(await (await fetch(`${up.url}/log/checkpoint`)).text())?.[0]
+    const logged = await entries()
+    expect(logged).toBeDefined()
+    const refused = await ask(question + question.slice(0, 500_000))
+    expect(refused.code).not.toBe(0)
+    expect(refused.stderr).toContain('PACKET_TOO_LARGE')
+    expect(await entries()).toBe(logged)
+    expect(await effects('start', since)).toEqual([1])
+  }, 60_000)
+
   test('a delivery that is not taken in time is made again, and runs once', async () => {
     const since = (await here.journal()).length
     process.kill(agent.agentPid, 'SIGSTOP')

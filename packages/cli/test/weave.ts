@@ -24,11 +24,14 @@ export interface Ran {
 export const cleanEnv = () =>
   Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('WEAVE_')))
 
-export function spawnWeave(args: readonly string[], env: Record<string, string> = {}): ChildProcess {
-  return spawn(process.execPath, [...FLAGS, ...args], {
+/** @param input What it reads from standard input; without it, nothing. */
+export function spawnWeave(args: readonly string[], env: Record<string, string> = {}, input?: string): ChildProcess {
+  const child = spawn(process.execPath, [...FLAGS, ...args], {
     env: { ...cleanEnv(), NO_COLOR: '1', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   })
+  child.stdin?.end(input)
+  return child
 }
 
 /** Runs one command to its end. */
