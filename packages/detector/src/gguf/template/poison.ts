@@ -14,7 +14,7 @@ const URL = /\b(?:https?|ftp|wss?|data|javascript):\/{0,2}[\w%.-]+[./][\w%./-]{2
 const BASE64 = /(?<![\w+/])(?=[\w+/]*\d)(?=[\w+/]*[a-z])(?=[\w+/]*[A-Z])[A-Za-z0-9+/]{40,}={0,2}/
 const IMPERATIVE =
   /\b(ignore|disregard|forget|override)\b.{0,40}\b(instruction|prompt|rule|message|guideline|above|previous)|\b(do not|don't|never)\b.{0,30}\b(tell|reveal|mention|inform|disclose)\b|\bwithout (telling|informing|mentioning)\b|\b(secretly|covertly|exfiltrat\w*)\b|\balways\b.{0,40}\b(recommend|insert|include a link|append|prefer)\b|\byou are now\b|\bno matter what\b/i
-const WORDS = /\p{L}{3,}\W+\p{L}{2,}\W+\p{L}{2,}/u
+const WORDS = /\p{L}{3,}(?:[^\p{L}]+\p{L}+){2}/u
 /** Marks of the format itself: `<think>`, `[INST]`, `<|im_start|>`. */
 const MARK = /^\s*(<[^\s<>]{1,40}>|\[[^\s[\]]{1,40}\]|\W*)\s*$/u
 
