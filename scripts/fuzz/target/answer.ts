@@ -29,6 +29,7 @@ import { createAnswerReader } from '../../../packages/sdk/src/stream/answer.ts'
 import { signStreamCheckpoint } from '../../../packages/sdk/src/stream/checkpoint.ts'
 import { closeContentOf, textOf } from '../../../packages/sdk/src/stream/close.ts'
 import { createFrameWriter } from '../../../packages/sdk/src/stream/frame.ts'
+import { breakBytes } from '../mutate/bytes.ts'
 import { breakWire } from '../mutate/wire.ts'
 import type { Random } from '../random.ts'
 import { promise, refusalOf, type Target } from '../target.ts'
@@ -146,6 +147,8 @@ export const target: Target = {
       agent.signer,
     )
     const text = textOf(answer)
+    /** The checkpoint says another size than the log has signed. */
+    const resized = new Uint8Array(Buffer.from(Buffer.from(attempt.checkpoint).toString().replace('\n3\n', '\n4\n')))
     const records: readonly AnswerRecord[] = [
       { type: 'heartbeat', value: new TextEncoder().encode('queued 1') },
       { type: 'agent-keys', value: encode(KeyChain, chain) },
@@ -220,7 +223,17 @@ export const target: Target = {
           async (random) => (await sealOpen({ ...openCore, nonce: random.bytes(16) })).bytes,
           records.slice(0, 5),
         ),
+        { make: () => written(records.toSpliced(1, 1)) },
+        { make: () => written(records.toSpliced(2, 1)) },
+        ...[{ checkpoint: resized }, { addendum: fixed('another', 40) }].map((over) => ({
+          make: () =>
+            written(records.with(2, { type: 'attempt-receipt', value: encodeReceipt({ ...attempt, ...over }) })),
+        })),
         after('notice', () => notice('authorizer')),
+        after('notice', async (random) => breakBytes(await notice('authorizer'), random, [checkpoint]).slice(1)),
+        after('frame', async (random) => random.bytes(60), records.slice(0, 5)),
+        after('agent-keys', async (random) => random.bytes(60)),
+        after('receipt', async (random) => random.bytes(60)),
         after('notice', () => notice('authorizer', { code: CODES.CANCELLED.wire })),
         after('notice', () => notice('stranger')),
         after('notice', (random) => notice('authorizer', { packetId: random.bytes(32) })),
