@@ -8,8 +8,8 @@ import type { MiddlewareHandler } from 'hono'
 import { RouterError } from '../errors.ts'
 
 /**
- * Refuses a body over its cap: at once if its length is said in advance, else as soon as it is longer. What follows it may
- * read the body as often as it likes.
+ * Refuses a body over its cap: at once if its length is said in advance, else as soon as it is longer; and one whose sender
+ * hung up before its end, which is no fault of ours. What follows it may read the body as often as it likes.
  *
  * @param what For the message: "Cannot …".
  */
@@ -21,8 +21,15 @@ export function bodyCap(maxBytes: number, what: string): MiddlewareHandler {
     const { raw } = c.req
     if (raw.body === null) return next()
     const said = raw.headers.has('transfer-encoding') ? null : raw.headers.get('content-length')
-    if (said !== null) return Number(said) > maxBytes ? refuse() : next()
-    const bytes = await readUpTo(raw.body, maxBytes)
+    const incomplete = (cause: unknown): never => {
+      throw new RouterError('PACKET_MALFORMED', `Cannot ${what}: its body ended before it was whole`, { cause })
+    }
+    if (said !== null) {
+      if (Number(said) > maxBytes) refuse()
+      await c.req.arrayBuffer().catch(incomplete)
+      return next()
+    }
+    const bytes = await readUpTo(raw.body, maxBytes).catch(incomplete)
     c.req.raw = new Request(raw, { body: bytes ?? refuse() })
     return next()
   }
