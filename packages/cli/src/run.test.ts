@@ -31,6 +31,7 @@ test.each(Object.keys(VERBS))('weave %s --help shows usage, examples and flags',
 
 test.each([
   [['fly'], 'Unknown command "fly"'],
+  [['help', 'fly'], 'Unknown command "fly"'],
   [['ask', '--wings'], "Unknown option '--wings'"],
   [['ask', 'tag'], 'weave ask takes a tag and one question'],
   [['ask', 'tag', 'q', '--temperature', '3'], '--temperature is "3", wanted a number from 0 to 2'],

@@ -28,13 +28,11 @@ export async function run(argv: readonly string[], world: World): Promise<number
   const isJson = argv.includes('--json')
   try {
     if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
-      const verb = rest[0]
-      terminal.out(verb !== undefined && isVerb(verb) ? helpOf(await VERBS[verb].load()) : overview())
+      const verb = rest.find((each) => !each.startsWith('-'))
+      terminal.out(verb === undefined ? overview() : helpOf(await load(verb)))
       return name === undefined ? EXIT_CODES.usage.code : EXIT_CODES.ok.code
     }
-    if (!isVerb(name))
-      throw new UsageError([`Unknown command ${JSON.stringify(name)}, wanted one of: ${Object.keys(VERBS).join(', ')}`])
-    return await runVerb(await VERBS[name].load(), rest, world)
+    return await runVerb(await load(name), rest, world)
   } catch (error) {
     if ((world.signal.aborted || world.unread.aborted) && !(error instanceof UsageError)) {
       if (!isJson) terminal.err('\nweave: stopped\n')
@@ -57,7 +55,10 @@ async function runVerb(command: Command, argv: readonly string[], world: World):
   return command.run({ terminal, env, signal, config, flags, args, json: flags['json'] === true })
 }
 
-const isVerb = (name: string): name is VerbName => Object.hasOwn(VERBS, name)
+async function load(name: string): Promise<Command> {
+  if (Object.hasOwn(VERBS, name)) return VERBS[name as VerbName].load()
+  throw new UsageError([`Unknown command ${JSON.stringify(name)}, wanted one of: ${Object.keys(VERBS).join(', ')}`])
+}
 
 function overview(): string {
   const verbs = Object.entries(VERBS).map(([name, { summary }]) => [name, summary])

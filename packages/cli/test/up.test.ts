@@ -167,6 +167,10 @@ describe('asking and verifying', () => {
       JSON.parse((await here.weave('keys', 'show', '--json')).stdout) as { packet: string; known: boolean }
     const before = await shown()
     expect(before.known).toBe(true)
+    const unknown = await here.weave('keys', 'revoke', 'ab'.repeat(32))
+    expect(unknown.stderr).toContain('it is none of this identity')
+    expect(unknown.code).toBe(2)
+    expect(await shown()).toEqual(before)
     expect(await here.weave('keys', 'rotate')).toMatchObject({ code: 0 })
     const after = await shown()
     expect(after.packet).not.toBe(before.packet)

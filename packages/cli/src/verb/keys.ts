@@ -4,9 +4,11 @@
  * @module
  */
 
+import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { formatInstanceId, type Identity, newSeeds, openIdentity } from '@mystranet/sdk'
 import { equalBytes, fromHex, toHex } from '@mystranet/sdk/bytes'
+import { kemKeyId } from '@mystranet/sdk/envelope'
 import { PacketError } from '@mystranet/sdk/errors'
 import type { VerifiedChain } from '@mystranet/sdk/keys/chain'
 import { delegationInForce, enrolmentEvents } from '@mystranet/sdk/keys/enrolment'
@@ -73,6 +75,7 @@ export const keys: Command = {
 async function make(call: Call): Promise<number> {
   const { config, flags, terminal, json } = call
   const path = identityPath(config)
+  if (existsSync(path)) throw new UsageError([`Cannot make an identity: ${path} exists, wanted a new file`])
   const seeds = newSeeds()
   await makeFolder(dirname(path))
   await writeSeeds(config, seeds, false)
@@ -122,7 +125,13 @@ async function show(call: Call): Promise<number> {
       ['in the log', log],
     ]),
   )
-  const rows = events.map(({ type, key, index, until, state }) => [String(index), type, key, state, until])
+  const rows = events.map(({ type, key, index, until, state }) => [
+    String(index),
+    type,
+    key,
+    state,
+    until === undefined ? '' : `until ${until}`,
+  ])
   terminal.out(columns(rows, '  '))
   return EXIT_CODES.ok.code
 }
@@ -130,23 +139,23 @@ async function show(call: Call): Promise<number> {
 const TYPE_NAMES = new Map(Object.entries(KEY_EVENT_TYPES).map(([name, wire]) => [wire as number, name.toLowerCase()]))
 
 function eventOf({ event, index, ...each }: VerifiedChain['events'][number], chain: VerifiedChain) {
-  const key = toHex(event.key ?? event.kemKey ?? new Uint8Array(0)).slice(0, 64)
+  const key = nameOf(event)
   const untilMs = event.notAfterMs ?? event.deleteAfterMs
   const isRevoked = chain.events.some(
-    (other) =>
-      other.event.type === KEY_EVENT_TYPES.REVOCATION &&
-      !other.void &&
-      event.key &&
-      equalBytes(other.event.key!, event.key),
+    (other) => other.event.type === KEY_EVENT_TYPES.REVOCATION && !other.void && equalBytes(other.event.key!, key),
   )
   return {
     index,
     type: TYPE_NAMES.get(event.type) ?? String(event.type),
-    key,
-    until: untilMs === undefined ? '' : `until ${new Date(untilMs).toISOString()}`,
+    key: toHex(key),
+    until: untilMs === undefined ? undefined : new Date(untilMs).toISOString(),
     state: each.void ? 'void' : isRevoked && event.type !== KEY_EVENT_TYPES.REVOCATION ? 'revoked' : '',
   }
 }
+
+/** What a revocation of the event's key names: the key itself, of a prekey its id (docs/protocol.md §9). */
+const nameOf = ({ key, suite, kemKey }: VerifiedChain['events'][number]['event']): Uint8Array =>
+  key ?? kemKeyId(suite as number, kemKey as Uint8Array)
 
 /** Older packet keys that stay in the file; more are of no use, since each lives for a day. */
 const KEPT_PACKET_KEYS = 3
@@ -177,6 +186,12 @@ async function revoke({ config, terminal, json }: Call, hex: string): Promise<nu
   const chain = await chainOf(place, identity)
   if (chain === undefined)
     throw new PacketError('KEY_UNKNOWN', 'Cannot revoke the key: the identity is not known to the router')
+  // A revocation stands for ever: one that names nobody's key would let its author believe that the right one has ended.
+  if (!chain.events.some(({ event }) => equalBytes(nameOf(event), key)))
+    throw new PacketError(
+      'NOT_FOUND',
+      'Cannot revoke the key: it is none of this identity, wanted one of weave keys show',
+    )
   const isOwn = equalBytes(key, identity.packet.publicKey)
   // Whoever has the seed of this key has those that are derived from it.
   const derived = isOwn ? (await slotKeys(identity, seeds)).slice(1).map(({ publicKey }) => publicKey) : []
