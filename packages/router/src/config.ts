@@ -64,6 +64,13 @@ export const NUMBER_SETTINGS = {
     5,
     'Copies that the broker keeps of each packet; more want a cluster.',
   ),
+  natsAnswers: row(
+    'WEAVE_NATS_ANSWERS',
+    0,
+    0,
+    1,
+    '1: answers lie on the broker, where another process can read them; while it is away, what must be durable waits.',
+  ),
   abandonMs: row('WEAVE_ABANDON_MS', 30_000, 100, 600_000, 'An answer whose reader left is stopped after so long.'),
   heartbeatMs: row('WEAVE_HEARTBEAT_MS', 5_000, 50, 10_000, 'Pause between the heartbeats of an answer.'),
   answerKeepMs: row(

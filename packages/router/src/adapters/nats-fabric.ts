@@ -1,11 +1,12 @@
 /**
- * All that a router has on a broker: its queue, its topics, its agents, and the edges that ask it.
+ * All that a router has on a broker: its queue, its topics, its answers, its agents, and the edges that ask it.
  *
  * @module
  */
 import type { NexusDoor } from '../door.ts'
-import type { AgentLinks, PacketQueue } from '../ports.ts'
+import type { AgentLinks, AnswerStore, PacketQueue } from '../ports.ts'
 import type { TopicStream, TopicStreamLimits } from '../topic/ports.ts'
+import { natsAnswerStore } from './nats-answers.ts'
 import { connectNats } from './nats-connection.ts'
 import { natsLinks } from './nats-links.ts'
 import { type NexusService, serveNexus } from './nats-nexus-serve.ts'
@@ -15,6 +16,8 @@ import { natsTopicStream } from './nats-topics.ts'
 export interface NatsFabric {
   readonly queue: PacketQueue
   readonly topics: TopicStream
+  /** Undefined: they are kept elsewhere. */
+  readonly answers: AnswerStore | undefined
   /** Answers edges from now on. Call it once. */
   serve(door: NexusDoor): void
   /** Tells the agents, and leaves the broker. */
@@ -25,6 +28,8 @@ export interface NatsFabricOptions extends NatsQueueOptions {
   readonly url: string
   readonly links: Pick<AgentLinks, 'attach'>
   readonly topics: TopicStreamLimits
+  /** Whether answers are kept here. */
+  readonly keepsAnswers: boolean
   /** A fault of ours while an edge was answered. */
   onFault(error: unknown): void
   /** Called once when the connection is gone for good: the broker refuses this client, say. */
@@ -36,6 +41,7 @@ export async function openNatsFabric({
   url,
   links,
   topics: limits,
+  keepsAnswers,
   onLost,
   onFault,
   ...options
@@ -44,6 +50,8 @@ export async function openNatsFabric({
   try {
     const queue = await natsPacketQueue(nc, options)
     const topics = await natsTopicStream(nc, { ...limits, replicas: options.replicas })
+    const { replicas = 1, maxBytes = -1 } = options
+    const answers = keepsAnswers ? await natsAnswerStore(nc, { replicas, maxBytes }) : undefined
     const linked = natsLinks(nc, links)
     let isClosing = false
     let service: NexusService | undefined
@@ -53,6 +61,7 @@ export async function openNatsFabric({
     return {
       queue,
       topics,
+      answers,
       serve(door) {
         service = serveNexus({ nc, door, onFault })
       },

@@ -288,7 +288,8 @@ function replayContract(open: () => Promise<DispatchStores>): void {
   })
 }
 
-function answerContract(open: () => Promise<DispatchStores>): void {
+/** @param open A fresh, empty store. */
+export function answerContract(open: () => Promise<Pick<DispatchStores, 'answers'>>): void {
   describe('AnswerStore', () => {
     it('gives records in order, each once, page by page', async () => {
       const { answers } = await open()

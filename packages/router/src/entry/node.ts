@@ -113,7 +113,12 @@ export async function openRouter(options: StartOptions): Promise<StartedRouter> 
     await sqlite.db.close()
     throw error
   })
-  const stores = { ...sqlite, ...(fabric && { queue: fabric.queue }), invites: toldOf(sqlite.invites, options) }
+  const stores = {
+    ...sqlite,
+    ...(fabric && { queue: fabric.queue }),
+    ...(fabric?.answers && { answers: fabric.answers }),
+    invites: toldOf(sqlite.invites, options),
+  }
   const ownKeys = [keys.log.publicKey, keys.nexus.publicKey, ...(keys.witness ? [keys.witness.publicKey] : [])]
   const commits = packetLog(files.log, config.commitDeadlineMs)
   const random = (bytes: number) => new Uint8Array(randomBytes(bytes))
@@ -218,6 +223,7 @@ async function openFabric({ nats }: StartOptions, config: RouterConfig, links: A
     replicas: config.natsReplicas,
     maxBytes: config.natsMaxBytes,
     topics: topicLimits(config),
+    keepsAnswers: config.natsAnswers === 1,
     onLost: (cause) => trace.fault('nats', cause),
     onFault: (error) => trace.fault('edge', error),
   })
