@@ -32,12 +32,13 @@ const single = (id: string, measure: (options: Options) => Promise<Measured>): M
 const primitives = () => import('./primitives.ts')
 const packet = () => import('./packet.ts')
 const stream = () => import('./stream.ts')
+const detector = () => import('./detector.ts')
 
 /** Rows whose subject or whose measurement is not built yet, by the first word of their ids. */
 export const NOT_YET: Readonly<Record<string, string>> = {
   log: 'comes with the log across machines; packages/router/bench/log.ts measures the embedded one',
   fabric: 'comes with the fabric on JetStream',
-  detector: 'comes with the detector',
+  detector: 'comes with the parts of the detector that watch traffic and programs',
   memory: 'comes with the soak runs',
 }
 
@@ -64,4 +65,6 @@ export const MEASURES: readonly Measure[] = [
     ids: ['fabric.faults.lost', 'fabric.faults.doubled', 'fabric.faults.truncated'],
     run: async (options) => (await import('./faults.ts')).faults(options),
   },
+  single('detector.gguf.header', async () => (await detector()).ggufHeader()),
+  single('detector.gguf.hash', async () => (await detector()).ggufHash()),
 ]

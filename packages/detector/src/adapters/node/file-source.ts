@@ -4,7 +4,6 @@
  * @module
  */
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { DetectorError } from '../../errors.ts'
 import type { ByteSource } from '../../gguf/source.ts'
@@ -69,22 +68,38 @@ async function readExactly(file: FileHandle, path: string, offset: number, lengt
   return bytes
 }
 
+const DIGEST_CHUNK = 4 * 1024 * 1024
+
 /**
- * SHA-256 of a file's content, as fast as the machine's own is.
+ * SHA-256 of a file's content, as fast as the machine's own is: one part is read while the one before is hashed.
  *
  * @param onBytes Called with the bytes digested so far.
+ * @throws what the file system throws, and the reason of `signal`.
  */
 export async function digestFile(
   path: string,
   options: { readonly signal?: AbortSignal | undefined; readonly onBytes?: (done: number) => void } = {},
 ): Promise<Uint8Array> {
+  const { signal, onBytes } = options
   const hash = createHash('sha256')
+  const file = await open(path, 'r')
   let done = 0
-  const { signal } = options
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20, ...(signal && { signal }) })) {
-    hash.update(chunk as Uint8Array)
-    done += (chunk as Uint8Array).length
-    options.onBytes?.(done)
+  let [current, spare] = [new Uint8Array(DIGEST_CHUNK), new Uint8Array(DIGEST_CHUNK)]
+  let reading = file.read(current, 0, DIGEST_CHUNK)
+  try {
+    for (;;) {
+      const { bytesRead } = await reading
+      if (bytesRead === 0) return new Uint8Array(hash.digest())
+      signal?.throwIfAborted()
+      reading = file.read(spare, 0, DIGEST_CHUNK)
+      hash.update(current.subarray(0, bytesRead))
+      ;[current, spare] = [spare, current]
+      done += bytesRead
+      onBytes?.(done)
+    }
+  } finally {
+    // A read that is under way still needs the file.
+    await reading.catch(() => undefined)
+    await file.close()
   }
-  return new Uint8Array(hash.digest())
 }
