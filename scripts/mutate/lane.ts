@@ -74,7 +74,9 @@ export async function openLane(root: string, guarded: ReadonlySet<string>): Prom
       )
       const modules = await run(guard, specs, HANG_MS)
       if (modules === undefined) return `${tests[0]?.name} (hung)`
-      for (const module of modules) {
+      // Vitest gives every module that it knows, also those that an earlier run left red.
+      const ran = new Set(tests.map((test) => test.moduleId))
+      for (const module of modules.filter(({ moduleId }) => ran.has(moduleId))) {
         for (const test of module.children.allTests()) {
           if (test.result().state === 'failed') return `${relative(root, module.moduleId)} › ${test.fullName}`
         }
@@ -96,6 +98,8 @@ function start(root: string, guarded: ReadonlySet<string>): Promise<Vitest> {
       watch: false,
       include: ['packages/*/{src,test}/**/*.test.ts'],
       setupFiles: [join(import.meta.dirname, 'record.ts')],
+      // Its key does not hold our plugin: what other guards made of a file would come back.
+      fsModuleCache: false,
       pool: 'forks',
       maxWorkers: 1,
       execArgv: ['--conditions=@mystranet/source'],
