@@ -178,22 +178,22 @@ function split({ node, bad }: Operand): readonly Operand[] {
 function workedOut(operand: Operand): Operand {
   const { node, bad } = operand
   if (ts.isPrefixUnaryExpression(node) && ts.isIdentifier(node.operand)) {
-    const value = valueOf(node.operand)
+    const value = constantOf(node.operand)
     const behind = value && { node: value, bad: !bad }
     return behind && split(behind).length > 1 ? behind : operand
   }
   if (ts.isIdentifier(node)) {
-    const value = valueOf(node)
+    const value = constantOf(node)
     const behind = value && { node: value, bad }
     return behind && split(behind).length > 1 ? behind : operand
   }
   if (!ts.isBinaryExpression(node) || !ts.isIdentifier(node.left) || !isUndefined(node.right)) return operand
-  const choice = valueOf(node.left)
+  const choice = constantOf(node.left)
   if (choice === undefined || !ts.isConditionalExpression(choice) || !isUndefined(choice.whenFalse)) return operand
   return { node: choice.condition, bad: false }
 }
 
-function valueOf(identifier: ts.Identifier): ts.Expression | undefined {
+function constantOf(identifier: ts.Identifier): ts.Expression | undefined {
   let around: ts.Node = identifier
   while (!ts.isSourceFile(around)) {
     if (ts.isBlock(around)) {

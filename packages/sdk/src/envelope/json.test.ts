@@ -5,8 +5,10 @@ import { project } from '@mystranet/schemas/projection'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { fromHex } from '../bytes.ts'
+import { fromHex, toBase64, toHex, utf8 } from '../bytes.ts'
 import { isPacketError } from '../errors.ts'
+import { localSigner } from '../keys/signer.ts'
+import { pae } from './dsse.ts'
 import { openPacketJson } from './json.ts'
 import { type Parts, parts } from './json-fixture.ts'
 import { bytesOfParts, partsOfJson } from './json-parts.ts'
@@ -371,6 +373,8 @@ describe('opening the schema', () => {
     ['a text of another digest', { text: `${PACKET_SCHEMA_V1.text} ` }, /its digest is/],
     ['another key', { key: '11'.repeat(32) }, /its signature is not by the key/],
     ['no key', { key: '' }, /its signature is not by the key/],
+    ['a key that is no hex', { key: 'zz' }, /its signature is not by the key/],
+    ['a signature that is no base64', { signature: '%' }, /its signature is not by the key/],
     ['another signature', { signature: btoa('x'.repeat(64)) }, /its signature is not by the key/],
     ['another type', { payloadType: 'application/json' }, /its signature is not by the key/],
   ])('refuses %s', async (_, over, why) => {
@@ -382,4 +386,17 @@ describe('opening the schema', () => {
   it('takes the one that this build brings', async () => {
     expect(await refusal({})).toBeUndefined()
   })
+})
+
+it('refuses a schema that its key signed as something else', async () => {
+  const signer = await localSigner(new Uint8Array(32).fill(1))
+  const payloadType = 'application/json'
+  const signature = toBase64(await signer.sign(pae(payloadType, utf8(PACKET_SCHEMA_V1.text))))
+  const opened = openPacketJson({ ...PACKET_SCHEMA_V1, payloadType, signature, key: toHex(signer.publicKey) })
+  await expect(opened).rejects.toThrow(/its signature is not by the key/)
+})
+
+it.each(['"text"', '5', 'null', '[]'])('refuses %s: it is no object', async (text) => {
+  const { read } = await openPacketJson()
+  expect(() => read(text)).toThrow(/its JSON is no object/)
 })

@@ -50,10 +50,10 @@ export function pad(salt: Uint8Array, content: Uint8Array): Bytes {
  */
 export function unpad(plain: Bytes, commitment: Uint8Array): { salt: Bytes; content: Bytes } {
   const length = new DataView(plain.buffer, plain.byteOffset, plain.byteLength).getUint32(32)
-  if (length > plain.length - PREFIX_BYTES || bucketOf(PREFIX_BYTES + length) !== plain.length) {
+  if (bucketOf(PREFIX_BYTES + length) !== plain.length) {
     throw new PacketError('CONTENT_INVALID', `Cannot open the content: ${length} bytes are not padded to their bucket`)
   }
-  if (hasNonZero(plain, PREFIX_BYTES + length)) {
+  if (!isZeroFrom(plain, PREFIX_BYTES + length)) {
     throw new PacketError('CONTENT_INVALID', 'Cannot open the content: its padding is not zero')
   }
   const salt = plain.subarray(0, 32)
@@ -86,13 +86,13 @@ export function padFrame(payload: Uint8Array): Bytes {
 /** Inverse of {@link padFrame}. @throws {PacketError} `STREAM_INVALID` for any other padding. */
 export function unpadFrame(framed: Uint8Array): Uint8Array {
   const length = ((framed[0] ?? 0) << 8) | (framed[1] ?? 0)
-  if (length > framed.length - 2 || frameBucketOf(2 + length) !== framed.length || hasNonZero(framed, 2 + length)) {
+  if (frameBucketOf(2 + length) !== framed.length || !isZeroFrom(framed, 2 + length)) {
     throw new PacketError('STREAM_INVALID', 'Cannot open the frame: its padding is not that of its length')
   }
   return framed.subarray(2, 2 + length)
 }
 
-function hasNonZero(bytes: Uint8Array, from: number): boolean {
-  for (let i = from; i < bytes.length; i++) if (bytes[i] !== 0) return true
-  return false
+function isZeroFrom(bytes: Uint8Array, from: number): boolean {
+  for (let i = from; i < bytes.length; i++) if (bytes[i] !== 0) return false
+  return true
 }

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { chainOf, delegate, digestOf, operational, packet, packetKey, root, successor } from '../../test/key-story.ts'
-import { delegationInForce, enrolmentEvents, needsPacketKey } from './enrolment.ts'
+import { delegationInForce, enrolmentEvents, needsPacketKey, packetKeyEvent } from './enrolment.ts'
 import { nextKeyHash, parseKeyEvent } from './event.ts'
 import type { Identity } from './identity.ts'
 
@@ -25,4 +25,13 @@ it('announces the operational key that must come next', async () => {
   expect(parseKeyEvent(delegation!).nextKeyHash).toEqual(hash)
   const [bare] = await enrolmentEvents(identity, place)
   expect(parseKeyEvent(bare!).nextKeyHash).toBeUndefined()
+})
+
+it('makes no events without the keys that sign them', async () => {
+  const place = { network: new Uint8Array(32), nowMs: 1_000 }
+  const missing = /the identity has no root and operational key/
+  await expect(enrolmentEvents({ ...identity, root: undefined }, place)).rejects.toThrow(missing)
+  await expect(enrolmentEvents({ ...identity, operational: undefined }, place)).rejects.toThrow(missing)
+  const event = packetKeyEvent({ ...identity, operational: undefined }, new Uint8Array(32), place)
+  await expect(event).rejects.toThrow(/the identity has no operational key/)
 })

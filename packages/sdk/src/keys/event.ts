@@ -56,7 +56,7 @@ export const keyEventDigest = (body: Uint8Array): Bytes => documentDigest('key-e
 export const isHead = ({ type }: KeyEvent): boolean => type === DELEGATION || type === REVOCATION
 
 /** Whether the root key signs it, so that it is chained by hash; else an operational key does, and it hangs from that. */
-export const isRootSigned = (event: KeyEvent): boolean => isHead(event) && event.delegation === undefined
+export const isRootSigned = (event: KeyEvent): boolean => event.delegation === undefined
 
 /**
  * Reads an event and holds it to the fields of its type. Nothing in it is verified.

@@ -25,18 +25,11 @@ export function formatInstanceId(id: Uint8Array): string {
  */
 export function parseInstanceId(text: string): Bytes {
   const parsed = parseBech32(text)
-  const fault =
-    typeof parsed === 'string'
-      ? parsed
-      : parsed.prefix !== INSTANCE_PREFIX
-        ? `the prefix "${parsed.prefix}", wanted "${INSTANCE_PREFIX}"`
-        : parsed.bytes.length !== ID_BYTES
-          ? `${parsed.bytes.length} bytes, wanted ${ID_BYTES}`
-          : undefined
-  if (fault !== undefined || typeof parsed === 'string') {
-    throw new PacketError('FIELD_INVALID', `Cannot read an instance id: it has ${fault}`)
-  }
-  return parsed.bytes
+  if (typeof parsed === 'string') throw noInstance(parsed)
+  const { prefix, bytes } = parsed
+  if (prefix !== INSTANCE_PREFIX) throw noInstance(`the prefix "${prefix}", wanted "${INSTANCE_PREFIX}"`)
+  if (bytes.length !== ID_BYTES) throw noInstance(`${bytes.length} bytes, wanted ${ID_BYTES}`)
+  return bytes
 }
 
 /** What a seed is for. The name is part of its text form, so that a seed cannot be taken for one of another kind. */
@@ -74,4 +67,5 @@ export function parseSeed(text: string): Seed {
   return { kind, bytes: parsed.bytes }
 }
 
+const noInstance = (fault: string) => new PacketError('FIELD_INVALID', `Cannot read an instance id: it has ${fault}`)
 const invalid = (fault: string) => new PacketError('IDENTITY_FILE_INVALID', `Cannot read a seed: it has ${fault}`)

@@ -20,10 +20,10 @@ import { finish, openingOf, type SealedRequest, sealUnsigned } from './seal.ts'
  * @throws RangeError when they do not.
  */
 export async function sealBatch(plains: readonly PlainPacket[], signer: DocumentSigner): Promise<SealedRequest[]> {
-  const first = plains[0]?.core
-  if (first === undefined || plains.length < 2 || plains.length > MAX_BATCH_PACKETS) {
+  if (plains.length < 2 || plains.length > MAX_BATCH_PACKETS) {
     throw new RangeError(`Cannot seal a batch of ${plains.length} packets, wanted 2 to ${MAX_BATCH_PACKETS}`)
   }
+  const { core: first } = plains[0] as PlainPacket
   for (const [i, { core }] of plains.entries()) {
     if (core.seq !== first.seq + BigInt(i) || core.epoch !== first.epoch || core.createdMs !== first.createdMs) {
       throw new RangeError(`Cannot seal the batch: packet ${i} does not follow the one before`)

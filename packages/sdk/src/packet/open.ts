@@ -42,9 +42,9 @@ const EMPTY = new Uint8Array(0)
  *   `CONTENT_INVALID` for wrong padding or content; `COMMITMENT_MISMATCH`.
  */
 export async function openRequest(packet: ParsedPacket, keys: OpeningKeys): Promise<OpenedRequest> {
-  const { core, coreBytes, ciphertext } = packet
+  const { core, coreBytes } = packet
   const recipient = packet.recipients?.recipients.find((each) => equalBytes(each.instanceId, keys.instance))
-  if (recipient === undefined || ciphertext === undefined) {
+  if (recipient === undefined) {
     throw new PacketError('NOT_A_RECIPIENT', 'Cannot open the packet: it is sealed to others')
   }
   let contentKey: Bytes | undefined
@@ -77,11 +77,12 @@ export async function openRequest(packet: ParsedPacket, keys: OpeningKeys): Prom
       secret = sessionSecret(opened.exporter)
     }
   }
-  const plain = contentKey && aeadOpen(contentKey, NONCE_ZERO, coreBytes, ciphertext)
-  if (!plain || !reply) throw new PacketError('OPEN_FAILED', 'Cannot open the packet: no key here opens it')
+  // What has recipients has a ciphertext: the gates saw to it.
+  const plain = contentKey && aeadOpen(contentKey, NONCE_ZERO, coreBytes, packet.ciphertext as Uint8Array)
+  if (plain === undefined) throw new PacketError('OPEN_FAILED', 'Cannot open the packet: no key here opens it')
   const opening = unpad(plain, core.contentCommitment as Uint8Array)
   const content = read(RequestContent, opening.content, 'CONTENT_INVALID')
-  return { content, opening, replySecret: reply, sessionSecret: secret }
+  return { content, opening, replySecret: reply as ReplySecret, sessionSecret: secret }
 }
 
 export interface OpenedReply<T> {

@@ -22,7 +22,7 @@ import { type ParsedPacket, parsePacket, read } from '../envelope/parse.ts'
 import type { AnswerRecord } from '../envelope/record.ts'
 import { PacketError } from '../errors.ts'
 import { type OpenedReply, openStreamClose, openStreamOpen } from '../packet/open.ts'
-import { deriveReplyKeys, type ReplyKeys } from '../packet/reply-keys.ts'
+import { deriveReplyKeys, type ReplyKeys, type ReplySecret } from '../packet/reply-keys.ts'
 import type { SealedRequest } from '../packet/seal.ts'
 import type { TrustFile } from '../proof/trust-file.ts'
 import { verifyStreamCheckpoint } from './checkpoint.ts'
@@ -128,8 +128,8 @@ export function createAnswerReader(request: SealedRequest, trust: TrustFile): An
     // Its reader has the first one's text by now: two outputs are never spliced, unless the sender said so.
     if (attempt && !mayRestart) throw excluded(bytes, 'a second stream of a request that allows one')
     if (attempt && !failure) throw excluded(bytes, 'a second stream of a request whose first did not fail')
-    const secret = request.replySecrets.get(toHex(packet.core.sender))
-    if (secret === undefined) throw refuse('NOT_A_CANDIDATE', 'its sender is no recipient of the request')
+    // Its sender is a recipient, to whom the request was sealed.
+    const secret = request.replySecrets.get(toHex(packet.core.sender)) as ReplySecret
     const keys = deriveReplyKeys(secret, packet.core.responseNonce as Uint8Array)
     const { content, opening } = openStreamOpen(packet, keys)
     failure = undefined

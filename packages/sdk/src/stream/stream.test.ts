@@ -151,6 +151,7 @@ describe('CLOSE', () => {
   it.each<[string, object, object, string]>([
     ['another stream', { stream: new Uint8Array(32) }, {}, 'STREAM_INVALID'],
     ['no stream', { stream: undefined }, {}, 'STREAM_INVALID'],
+    ['a stream where none began', {}, { streamId: undefined }, 'STREAM_INVALID'],
     ['fewer frames than came', { frames: 1 }, {}, 'STREAM_INVALID'],
     ['another root', { root: new Uint8Array(32) }, {}, 'STREAM_INVALID'],
     ['another answer', { answerCommitment: new Uint8Array(32) }, {}, 'COMMITMENT_MISMATCH'],
