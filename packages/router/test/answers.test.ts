@@ -13,7 +13,7 @@ import {
 } from '@mystranet/schemas/messages'
 import { toHex } from '@mystranet/sdk/bytes'
 import { signDocument } from '@mystranet/sdk/envelope'
-import { replyCore, signBodiless } from '@mystranet/sdk/packet'
+import { deriveReplyKeys, type ReplySecret, replyCore, sealClose, signBodiless } from '@mystranet/sdk/packet'
 import { parseLeaf } from '@mystranet/sdk/proof/leaf'
 import { signRoutingTable, verifyRoutingTable } from '@mystranet/sdk/proof/routing-table'
 import { describe, expect, it } from 'vitest'
@@ -108,6 +108,49 @@ describe('a reply', () => {
       refusedWith('REPLAYED'),
     )
     expect(world.state.disk.entries.filter(({ leaf }) => parseLeaf(leaf).kind === 'ack')).toHaveLength(1)
+    await world.close()
+  })
+
+  it('is no request and no CANCEL', async () => {
+    const { world, agents, submit, sender } = await setup()
+    const agent = attachAgent(world, agents[0], 'silent')
+    const request = await submit()
+    const cancel = await sender.cancel(request)
+    for (const { bytes } of [request, cancel]) {
+      await expect(agent.ask({ type: 'reply', packet: bytes })).rejects.toEqual(refusedWith('NOT_PERMITTED'))
+    }
+    await world.close()
+  })
+
+  it('of another conversation or suite than its request’s, or to its tag, is refused', async () => {
+    const { world, agents, submit, ack } = await setup()
+    const agent = attachAgent(world, agents[0], 'silent')
+    const request = await submit()
+    for (const over of [{ correlationId: new Uint8Array(16) }, { suite: 2 }]) {
+      const packet = await ack(agents[0], agent, request, 1, over)
+      await expect(agent.ask({ type: 'reply', packet })).rejects.toEqual(refusedWith('FIELD_INVALID'))
+    }
+    await world.close()
+  })
+
+  it('that ends an attempt well is refused once another attempt ended well', async () => {
+    const { world, agents, sender } = await setup({ acceptMs: 1_000 })
+    await world.publish([ruleFor('misty.weave', agents)])
+    const late = attachAgent(world, agents[0], 'silent')
+    const request = await sender.request(agents)
+    await sender.post(request.bytes)
+    await world.until(() => late.delivered.length > 0)
+    attachAgent(world, agents[1])
+    const stateOf = async () => (await world.stores.packets.find(toHex(request.id)))?.record
+    await world.until(async () => (await stateOf())?.attempts[1]?.state === 'closed', 100)
+    const { instance, identity, name } = agents[0]
+    const responseNonce = new Uint8Array(32).fill(1)
+    const keys = deriveReplyKeys(request.replySecrets.get(name) as ReplySecret, responseNonce)
+    const from = { request, sender: instance, senderKey: identity.packet.publicKey, nowMs: world.clock.nowMs }
+    const draft = { ...from, place: late.sequence.next(), attempt: 1, responseNonce, code: OUTCOMES.STOP }
+    const content = { frames: 1, root: new Uint8Array(32), answerCommitment: new Uint8Array(32) }
+    const { bytes } = await sealClose(draft, content, keys, identity.packet)
+    await expect(late.ask({ type: 'reply', packet: bytes })).rejects.toEqual(refusedWith('REPLAYED'))
     await world.close()
   })
 

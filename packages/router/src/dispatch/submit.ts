@@ -14,6 +14,7 @@ import type { Admission } from './admit.ts'
 import { type Attempts, packetAddendum, released } from './attempts.ts'
 import { coreOf, type Desk, draftFor } from './desk.ts'
 import type { Keyring } from './keyring.ts'
+import { lastAttempt } from './life.ts'
 import { type Routed, route } from './route.ts'
 import type { Tables } from './tables.ts'
 
@@ -67,9 +68,7 @@ export function createSubmission(desk: Desk, deps: SubmitDeps): Submission {
   const commitAndRelease = async (record: RequestRecord): Promise<Uint8Array> => {
     if (desk.nowMs() >= record.expiresMs) throw expired(record.id)
     const core = coreOf(record)
-    const [attempt] = record.attempts
-    if (attempt === undefined)
-      throw new RouterError('STORE_FAILED', 'Cannot commit: no attempt is stored', { packet: record.id })
+    const attempt = lastAttempt(record)
     const subject = fromHex(record.id) as Uint8Array
     const commitment = core.contentCommitment
     const [requestReceipt, attemptReceipt] = await desk.commit([
