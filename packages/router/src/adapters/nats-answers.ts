@@ -183,8 +183,12 @@ export async function natsAnswerStore(connection: NatsConnection, options: Strea
     read: (request, after, limit, maxBytes) =>
       inTurn('read an answer', request, async () => {
         const { stored, pending } = await answerOf(request)
-        const whole = [...stored, ...pending.map((record, i) => ({ ...record, position: stored.length + i + 1 }))]
-        return cappedPage(whole.slice(after, after + limit), maxBytes)
+        const page = stored.slice(after, after + limit)
+        const from = Math.max(0, after - stored.length)
+        for (const record of pending.slice(from, from + limit - page.length)) {
+          page.push({ ...record, position: after + page.length + 1 })
+        }
+        return cappedPage(page, maxBytes)
       }),
     end: mark,
     reopen: (request) => mark(request, 0),
@@ -223,9 +227,10 @@ function unknownOf(
   records: readonly AnswerRecord[],
   besides: readonly AnswerRecord[] = [],
 ): AnswerRecord[] {
-  const seen = new Set([...keys, ...besides.map(({ key }) => key)])
+  // An answer has many keys; what is asked about is little.
+  const seen = new Set(besides.map(({ key }) => key))
   return records.filter(({ key }) => {
-    const isNew = !seen.has(key)
+    const isNew = !seen.has(key) && !keys.has(key)
     seen.add(key)
     return isNew
   })
