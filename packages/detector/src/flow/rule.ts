@@ -38,7 +38,7 @@ const MANY = 8
 const share = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole)
 const spoofed = (t: Tally): boolean => t.packets >= 16 && share(t.sources.distinct, t.packets) >= 0.6
 
-/** Sums over all of them name a window's packets at most once. */
+/** All of them. A window may fire several. */
 export const RULES: readonly Rule[] = [
   {
     id: 'F01',

@@ -136,34 +136,34 @@ export function newTally(maxPackets: number): { tally: Tally; fill: (window: Win
     fillSpread(
       tally.sizeSpread,
       ints,
-      collect(ints, rows, packets, (at) => rows[at + IP_BYTES]!),
+      collect(ints, packets, (at) => rows[at + IP_BYTES]!),
     )
     fillSpread(
       tally.sources,
       ints,
-      collect(ints, rows, packets, (at) => rows[at + SOURCE_HASH]!),
+      collect(ints, packets, (at) => rows[at + SOURCE_HASH]!),
     )
     fillSpread(
       tally.destinations,
       ints,
-      collect(ints, rows, packets, (at) => rows[at + DESTINATION_HASH]!),
+      collect(ints, packets, (at) => rows[at + DESTINATION_HASH]!),
     )
     const hasPorts = (at: number) => rows[at + PORTS] !== 0
     fillSpread(
       tally.sourcePorts,
       ints,
-      collect(ints, rows, packets, (at) => rows[at + PORTS]! >>> 16, hasPorts),
+      collect(ints, packets, (at) => rows[at + PORTS]! >>> 16, hasPorts),
     )
     fillSpread(
       tally.destinationPorts,
       ints,
-      collect(ints, rows, packets, (at) => rows[at + PORTS]! & 0xffff, hasPorts),
+      collect(ints, packets, (at) => rows[at + PORTS]! & 0xffff, hasPorts),
     )
     const isTcp = (at: number) => (rows[at + KIND]! & 0xff) === TCP
     fillSpread(
       tally.windowSpread,
       ints,
-      collect(ints, rows, packets, (at) => rows[at + TCP_SHAPE]! & 0xffff, isTcp),
+      collect(ints, packets, (at) => rows[at + TCP_SHAPE]! & 0xffff, isTcp),
     )
     return tally
   }
@@ -265,28 +265,32 @@ function fillGaps(tally: Tally, window: Window, reals: Float64Array): void {
 
 function collect(
   into: Int32Array,
-  rows: Int32Array,
   packets: number,
   valueAt: (at: number) => number,
   isOne: (at: number) => boolean = () => true,
 ): number {
   let n = 0
-  for (let at = 0; at < packets * ROW && at < rows.length; at += ROW) if (isOne(at)) into[n++] = valueAt(at)
+  for (let at = 0; at < packets * ROW; at += ROW) if (isOne(at)) into[n++] = valueAt(at)
   return n
 }
 
-/** Entropy by runs of the sorted values. */
+/**
+ * Entropy from how many values came how often. Summed in the order of the counts, not of the values: these are hashes under
+ * a seed, and a sum that were rounded in their order would differ from run to run.
+ */
 function fillSpread(into: Spread, values: Int32Array, n: number): void {
   into.of = n
   into.distinct = 0
-  into.entropyBits = n === 0 ? Number.NaN : 0
   const sorted = values.subarray(0, n).sort()
+  const often = new Uint16Array(n + 1)
   for (let from = 0; from < n; ) {
     let to = from + 1
     while (to < n && sorted[to] === sorted[from]) to++
-    const share = (to - from) / n
     into.distinct++
-    into.entropyBits -= share * Math.log2(share)
+    often[to - from]!++
     from = to
   }
+  let weighted = 0
+  for (let count = 2; count <= n; count++) weighted += often[count]! * count * Math.log2(count)
+  into.entropyBits = n === 0 ? Number.NaN : Math.log2(n) - weighted / n
 }
