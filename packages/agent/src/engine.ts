@@ -68,6 +68,8 @@ export interface EngineDescription {
   readonly quantisation?: string
   readonly architecture?: string
   readonly licence?: string
+  /** What the scan of the file found, as the model statement says it: `weave-gguf-scan/1 suspicious G25 G27`. */
+  readonly scan?: string
   /** Tokens of prompt and completion together, for one request; 0 if the engine does not tell. */
   readonly contextTokens: number
   /** CPU threads that evaluate; 0 if the engine does not tell. */

@@ -29,6 +29,7 @@ const ENGINE: EngineDescription = {
   fileDigest: new Uint8Array(32).fill(2),
   chatTemplateDigest: new Uint8Array(32).fill(3),
   quantisation: 'Q4_1',
+  scan: 'weave-gguf-scan/1 clean',
   contextTokens: 2_048,
   threads: 1,
   slots: 1,
@@ -60,13 +61,14 @@ describe('statementOf()', () => {
       runtime: 'llama.cpp b1',
       contextTokens: 2_048,
       quantisation: 'Q4_1',
+      scan: 'weave-gguf-scan/1 clean',
     })
     expect([statement.tokenizerDigest, statement.runtimeDigest, statement.architecture]).toEqual([
       undefined,
       undefined,
       undefined,
     ])
-    encode(ModelStatement, statement)
+    expect(decode(ModelStatement, encode(ModelStatement, statement)).scan).toBe('weave-gguf-scan/1 clean')
   })
 
   it('fits, whatever the engine calls its model', async () => {

@@ -40,6 +40,7 @@ export function statementOf(
     createdMs: clock.now(),
     registryEntry,
     authorization,
+    scan: engine.scan,
   }
 }
 

@@ -13,7 +13,7 @@ import {
 } from '../engine.ts'
 import { canaryOf, createWork, type Work } from '../engine-canary.ts'
 import { cancelled, type Slots, slotsOf } from '../engine-slots.ts'
-import { inspectModel } from '../models/inspect.ts'
+import { inspectModel, scanLine } from '../models/inspect.ts'
 import { type ModelFacts, readModelFacts } from '../models/model-facts.ts'
 import { type PromptTemplate, promptTemplate } from './llama-prompt.ts'
 import { runSequence, type Seat } from './llama-run.ts'
@@ -213,7 +213,7 @@ async function load(options: LlamaEngineOptions): Promise<Loaded> {
     report('digest', 1)
     const runtime = await loadRuntime(options.gpu ?? 'auto')
     undo.unshift(() => runtime.llama.dispose())
-    await inspectModel(options.modelPath, { name: 'llama.cpp', version: runtime.release })
+    const scan = await inspectModel(options.modelPath, { name: 'llama.cpp', version: runtime.release })
     const model = await runtime.llama.loadModel({
       modelPath: options.modelPath,
       onLoadProgress: (done) => report('load', done),
@@ -233,7 +233,8 @@ async function load(options: LlamaEngineOptions): Promise<Loaded> {
     const context = await model.createContext({ contextSize: contextTokens, sequences: slots, threads: tuning.threads })
     undo.unshift(() => context.dispose())
     const template = promptTemplate(model, facts.chatTemplate)
-    const description = describe(options, facts, runtime, { fileDigest, contextTokens, slots, threads: tuning.threads })
+    const measuredHere = { fileDigest, contextTokens, slots, threads: tuning.threads, scan: scanLine(scan) }
+    const description = describe(options, facts, runtime, measuredHere)
     options.signal?.throwIfAborted()
     report('ready', 1)
     return { runtime, model, context, template, tuning, description }
@@ -249,7 +250,7 @@ function describe(
   options: LlamaEngineOptions,
   facts: ModelFacts,
   runtime: LlamaRuntime,
-  measured: Pick<EngineDescription, 'contextTokens' | 'slots' | 'threads'> & { fileDigest: Uint8Array },
+  measured: Pick<EngineDescription, 'contextTokens' | 'slots' | 'threads'> & { fileDigest: Uint8Array; scan: string },
 ): EngineDescription {
   const { chatTemplateDigest, tokenizerDigest, quantisation, architecture, licence } = facts
   return {

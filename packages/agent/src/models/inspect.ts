@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type FileReport, scanGguf } from '@mystranet/detector/gguf'
+import { type FileReport, SCAN_FORMAT, scanGguf } from '@mystranet/detector/gguf'
 import { openFile } from '@mystranet/detector/node'
 import { ModelError, modelErrorOf } from './model-error.ts'
 
@@ -35,6 +35,11 @@ export async function inspectModel(
     throw new ModelError('MODEL_UNAVAILABLE', `Cannot use ${path}: its scan did not end, for ${incomplete}`)
   }
   return report
+}
+
+/** A report as the model statement says it (`ModelStatement.scan`): format, verdict, ids in order. At most 256 bytes. */
+export function scanLine({ verdict, findings }: FileReport): string {
+  return [SCAN_FORMAT, verdict, ...new Set(findings.map(({ id }) => id).sort())].join(' ')
 }
 
 async function scanned(path: string, engine: Parameters<typeof inspectModel>[1]): Promise<FileReport> {

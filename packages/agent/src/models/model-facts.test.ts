@@ -5,7 +5,7 @@ import { memorySource } from '@mystranet/detector/gguf'
 import { readGgufHeader } from '@mystranet/detector/gguf/header'
 import { describe, expect, it } from 'vitest'
 import { ggufFile, type Pair } from '../../../detector/test/gguf-file.ts'
-import { inspectModel } from './inspect.ts'
+import { inspectModel, scanLine } from './inspect.ts'
 import { factsOf, readModelFacts } from './model-facts.ts'
 
 const [UINT32, STRING, ARRAY] = [4, 8, 9]
@@ -64,9 +64,14 @@ describe('readModelFacts', () => {
 
 describe('inspectModel', () => {
   it('lets a clean file through, and one with findings that are not critical', async () => {
-    expect(await inspectModel(saved(ggufFile()))).toMatchObject({ verdict: 'clean' })
+    const clean = await inspectModel(saved(ggufFile()))
+    expect(clean).toMatchObject({ verdict: 'clean' })
+    expect(scanLine(clean)).toBe('weave-gguf-scan/1 clean')
     const tail = new TextEncoder().encode('something hidden')
-    expect(await inspectModel(saved(ggufFile({ tail })))).toMatchObject({ verdict: 'suspicious' })
+    const odd = await inspectModel(saved(ggufFile({ tail, padding: 1 })))
+    expect(odd).toMatchObject({ verdict: 'suspicious' })
+    expect(odd.findings.length).toBeGreaterThan(1)
+    expect(scanLine(odd)).toBe('weave-gguf-scan/1 suspicious G25')
   })
 
   it.each([

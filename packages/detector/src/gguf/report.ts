@@ -48,8 +48,11 @@ export interface FileReport {
   readonly templates: readonly TemplateReport[]
 }
 
+/** Names this form of a report. */
+export const SCAN_FORMAT = 'weave-gguf-scan/1'
+
 export interface ScanReport {
-  readonly format: 'weave-gguf-scan/1'
+  readonly format: typeof SCAN_FORMAT
   /** The worst of all files'. */
   readonly verdict: Verdict
   /** The file is legal, and the engine cannot load it. */

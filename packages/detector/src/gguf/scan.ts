@@ -13,12 +13,13 @@ import { checkVocabulary } from './check/vocabulary.ts'
 import { checkWeights } from './check/weights.ts'
 import { createSheet, Fault, type Sheet } from './finding.ts'
 import { type GgufHeader, parseHeader } from './parse/header.ts'
-import { checksOf, type FileReport, reported, type ScanReport, verdictOf, worstOf } from './report.ts'
+import { checksOf, type FileReport, reported, SCAN_FORMAT, type ScanReport, verdictOf, worstOf } from './report.ts'
 import { type Budget, type ByteSource, createMeter, DEFAULT_BUDGET, type Meter, Spent } from './source.ts'
 
 export type { Advisory, CheckId, Severity } from './checks.ts'
 export { CHECKS } from './checks.ts'
 export type { CheckReport, FileReport, ReportedFinding, ScanReport, Verdict } from './report.ts'
+export { SCAN_FORMAT } from './report.ts'
 export { type Budget, type ByteSource, memorySource } from './source.ts'
 
 export interface ScanOptions {
@@ -66,7 +67,7 @@ export async function scanGguf(
   if (options.engine !== undefined) for (const { sheet } of files) checkEngine(options.engine, sheet)
   const reports = files.map(reportOf)
   return {
-    format: 'weave-gguf-scan/1',
+    format: SCAN_FORMAT,
     verdict: worstOf(reports.map(({ verdict }) => verdict)),
     unsupportedByEngine: reports.some(({ findings }) => findings.some((each) => each.unsupportedByEngine === true)),
     undecided: reports[0]?.checks.filter(({ outcome }) => outcome === 'undecidable') ?? [],

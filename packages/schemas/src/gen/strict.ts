@@ -543,10 +543,11 @@ export interface ModelStatement {
   readonly createdMs: number
   readonly registryEntry?: Uint8Array | undefined
   readonly authorization?: Uint8Array | undefined
+  readonly scan?: string | undefined
 }
 export const ModelStatement: Table<ModelStatement> = /* @__PURE__ */ table(
   'ModelStatement',
-  'network!:bytes=32 agent!:bytes=32 name!:string<256 fileDigest:bytes=32 fileBytes:u64 chatTemplateDigest:bytes=32 tokenizerDigest:bytes=32 architecture:string<128 quantisation:string<128 engine!:string<128 runtime!:string<256 runtimeDigest:bytes=32 contextTokens:u32 createdMs!:ms registryEntry:bytes=32 authorization:bytes=32',
+  'network!:bytes=32 agent!:bytes=32 name!:string<256 fileDigest:bytes=32 fileBytes:u64 chatTemplateDigest:bytes=32 tokenizerDigest:bytes=32 architecture:string<128 quantisation:string<128 engine!:string<128 runtime!:string<256 runtimeDigest:bytes=32 contextTokens:u32 createdMs!:ms registryEntry:bytes=32 authorization:bytes=32 scan:string<256',
 )
 
 /** `weave.model.v1.RegistryEntry` */

@@ -99,6 +99,14 @@ export declare type ModelStatement = Message<"weave.model.v1.ModelStatement"> & 
    * @generated from field: bytes authorization = 16;
    */
   authorization: Uint8Array;
+
+  /**
+   * What the scan of the file found before it was loaded: the format of its report, its verdict and the ids of what was
+   * found, each once and in order, with one space between them. `weave-gguf-scan/1 suspicious G25 G27`.
+   *
+   * @generated from field: string scan = 17;
+   */
+  scan: string;
 };
 
 /**
