@@ -82,11 +82,17 @@ async function effects(what: string, since = 0): Promise<number[]> {
   return [...counts.values()]
 }
 
-describe('a fabric over a broker', () => {
+describe.each([
+  ['in the router', '0'],
+  ['on the broker', '1'],
+])('a fabric over a broker, its answers %s', (_, natsAnswers) => {
   let up: Up
   let agent: RemoteAgent
-  const env = { WEAVE_LEASE_MS: '2000' }
+  const env = { WEAVE_LEASE_MS: '2000', WEAVE_NATS_ANSWERS: natsAnswers }
   beforeAll(async () => {
+    await here.remove()
+    here = await place()
+    await writeFile(here.path('script.json'), JSON.stringify(SCRIPT))
     up = await here.up(['--nats', broker.url], { waits: false, env })
     agent = await startAgent(up, 'agent', await invited())
     await until('the fabric is ready', isReady, 20_000)

@@ -43,6 +43,8 @@ export interface AnswerReader {
 export interface StoredPackets {
   readonly packet: Uint8Array
   readonly replies: readonly Uint8Array[]
+  /** Of replies that were refused because another one holds their place, header and signature. */
+  readonly evidence: readonly Uint8Array[]
 }
 
 export interface Nexus {
@@ -262,7 +264,7 @@ export function createNexus(deps: NexusDeps): Nexus {
       const page = await desk.answers.read(id, position, PAGE_RECORDS, PAGE_BYTES)
       for (const { type, value } of page) if (type === 'packet') replies.push(value)
       const last = page.at(-1)
-      if (last === undefined) return { packet: stored.record.packet, replies }
+      if (last === undefined) return { packet: stored.record.packet, replies, evidence: stored.record.evidence ?? [] }
       position = last.position
     }
   }

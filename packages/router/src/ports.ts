@@ -90,6 +90,8 @@ export interface RequestRecord {
   readonly attempts: readonly AttemptRecord[]
   readonly replies: readonly ReplyRecord[]
   readonly notices: readonly NoticeRecord[]
+  /** Packets without their content, signed and refused as `REPLAYED`: two replies that exclude each other. At most eight. */
+  readonly evidence?: readonly Uint8Array[] | undefined
   /** When it became terminal, or 0. */
   readonly endedMs: number
 }

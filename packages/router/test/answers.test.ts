@@ -104,10 +104,17 @@ describe('a reply', () => {
     const packet = await ack(agents[0], agent, request, 1)
     const [first] = await agent.ask({ type: 'reply', packet })
     expect(await agent.ask({ type: 'reply', packet })).toEqual([first])
-    await expect(agent.ask({ type: 'reply', packet: await ack(agents[0], agent, request, 1) })).rejects.toEqual(
-      refusedWith('REPLAYED'),
-    )
+    const second = await ack(agents[0], agent, request, 1)
+    for (let i = 0; i < 2; i++) {
+      await expect(agent.ask({ type: 'reply', packet: second })).rejects.toEqual(refusedWith('REPLAYED'))
+    }
     expect(world.state.disk.entries.filter(({ leaf }) => parseLeaf(leaf).kind === 'ack')).toHaveLength(1)
+    // What was refused is kept, once: with the first, it shows what no honest agent signs.
+    expect((await world.nexus.showPackets(toHex(request.id)))?.evidence.map(toHex)).toEqual([toHex(second)])
+    for (let i = 0; i < 20; i++) {
+      await agent.ask({ type: 'reply', packet: await ack(agents[0], agent, request, 1) }).catch(() => {})
+    }
+    expect((await world.nexus.showPackets(toHex(request.id)))?.evidence).toHaveLength(8)
     await world.close()
   })
 

@@ -18,7 +18,6 @@ import { equalBytes, toHex, utf8 } from '@mystranet/sdk/bytes'
 import { documentDigest } from '@mystranet/sdk/envelope'
 import { instanceId } from '@mystranet/sdk/keys/instance-id'
 import { sha256 } from '@mystranet/sdk/proof/merkle'
-import { jetstreamManager } from '@nats-io/jetstream'
 import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Broker, startBroker } from '../../../scripts/broker/server.ts'
@@ -434,13 +433,12 @@ describe('a router', () => {
     await router.nexus.enrol(party.events, async () => true)
     const nc = await connectNats(broker.url, 'a detector elsewhere')
     const good = anomaly()
-    const jsm = await jetstreamManager(nc)
-    const js = jsm.jetstream()
     const before = router.log.published()?.treeSize ?? 0
-    await js.publish(ANOMALIES, await signed(ANOMALIES, anomaly(), stranger.identity.packet))
-    await js.publish(ANOMALIES, random(50))
-    await js.publish(ANOMALIES, await signed(ANOMALIES, good))
-    await js.publish(ANOMALIES, await signed(ANOMALIES, good))
+    nc.publish(ANOMALIES, await signed(ANOMALIES, anomaly(), stranger.identity.packet))
+    nc.publish(ANOMALIES, random(50))
+    nc.publish(ANOMALIES, await signed(ANOMALIES, good))
+    nc.publish(ANOMALIES, await signed(ANOMALIES, good))
+    await nc.flush()
     const codes = async () => (await router.topics.dead(9)).map(({ code }) => code).sort()
     await expect.poll(codes, { timeout: 10_000 }).toEqual(['DOCUMENT_MALFORMED', 'SIGNATURE_INVALID'])
     await expect.poll(() => router.log.published()?.treeSize, { timeout: 10_000 }).toBe(before + 1)

@@ -6,7 +6,7 @@
  */
 import { CODES } from '@mystranet/schemas/codes'
 import { finishOf, isComplete, OUTCOMES } from '@mystranet/schemas/kinds'
-import type { HeaderCore } from '@mystranet/schemas/messages'
+import { encode, type HeaderCore, Packet } from '@mystranet/schemas/messages'
 import { equalBytes, toHex } from '@mystranet/sdk/bytes'
 import type { ParsedPacket } from '@mystranet/sdk/envelope'
 import type { LeafKind } from '@mystranet/sdk/proof/leaf'
@@ -70,7 +70,12 @@ export function createReplies(desk: Desk, { admission, keyring, delivering, open
     checkBinding(core, request)
     // Neither clock nor sequence window: an agent may deliver late what it made in time (docs/protocol.md §12).
     const chain = await admission.authenticate(parsed)
-    checkOrder(record, core, kind, toHex(parsed.id))
+    try {
+      checkOrder(record, core, kind, toHex(parsed.id))
+    } catch (error) {
+      await keepEvidence(record.id, parsed)
+      throw error
+    }
     const addendum = packetAddendum(desk, core, chain)
     const attempt = core.attempt as number
     const draft = draftFor(LEAF_OF[kind], request, {
@@ -80,6 +85,16 @@ export function createReplies(desk: Desk, { admission, keyring, delivering, open
       addendum,
     })
     return { id: toHex(parsed.id), kind, attempt, draft, code: core.code }
+  }
+
+  /** Header and signature prove who said it; content may be as large as its sender likes. */
+  const keepEvidence = async (requestId: string, { header, origin }: ParsedPacket) => {
+    const packet = encode(Packet, { header, ...origin })
+    await desk.change(requestId, (each) => {
+      const { evidence = [] } = each
+      const isKept = evidence.length >= MAX_EVIDENCE || evidence.some((other) => equalBytes(other, packet))
+      return isKept ? undefined : { ...each, evidence: [...evidence, packet] }
+    })
   }
 
   /** Keeps and shows it; both may be done twice. */
@@ -197,6 +212,9 @@ export function createReplies(desk: Desk, { admission, keyring, delivering, open
     },
   }
 }
+
+/** Refused replies that are kept of one request. */
+const MAX_EVIDENCE = 8
 
 const isAccepted = ({ kind, code }: ReplyRecord) => kind === 'ACK' && code === OUTCOMES.ACCEPTED
 

@@ -4,6 +4,7 @@
  * @module
  */
 import { MAX_JSON_PACKET_BYTES } from '@mystranet/schemas/limits'
+import { toHex } from '@mystranet/sdk/bytes'
 import { openPacketJson, type PacketJson } from '@mystranet/sdk/json'
 import { type Context, Hono, type MiddlewareHandler } from 'hono'
 import { readFetch } from './answers.ts'
@@ -13,6 +14,8 @@ import { bodyCap } from './body-cap.ts'
 interface StoredPackets {
   readonly packet: Uint8Array
   readonly replies: readonly Uint8Array[]
+  /** Refused replies without their content, which no projection can show. */
+  readonly evidence: readonly Uint8Array[]
 }
 
 /** `Nexus.readPackets`. */
@@ -52,14 +55,17 @@ export function packetJsonDoor(otherwise: MiddlewareHandler): MiddlewareHandler 
 
 /**
  * `GET /v1/packets/{hex id}` with the authorization of an answer: `packet` and `replies` so far as projections, each held to
- * its schema before it leaves.
+ * its schema before it leaves; and, in hex, what was refused because it excludes one of them.
  */
 export function storedPacketRoutes(readPackets: ReadPackets) {
   return new Hono().get('/v1/packets/:id', async (c) => {
     const { id, fetch } = readFetch(c.req.param('id'), c.req.header('authorization'))
-    const { packet, replies } = await readPackets(id, fetch)
+    const { packet, replies, evidence } = await readPackets(id, fetch)
     const { write } = await packetJson()
-    return c.json({ packet: write(packet), replies: replies.map(write) }, 200, { 'cache-control': 'no-store' })
+    const shown = { packet: write(packet), replies: replies.map(write) }
+    return c.json(evidence.length === 0 ? shown : { ...shown, evidence: evidence.map(toHex) }, 200, {
+      'cache-control': 'no-store',
+    })
   })
 }
 
