@@ -209,10 +209,15 @@ describe('the topics of one process', () => {
   /** A stream, a log that a test may break, and everything on a clock that stands still. */
   const open = () => {
     const db = openDatabase(':memory:')
-    const state = { nowMs: Date.now(), breaks: [] as ('before' | 'after')[], leaves: new Map<string, Uint8Array>() }
+    const state = { nowMs: Date.now(), losesAcknowledgement: false }
     const stream = sqliteTopicStream(db, { messages: 99, bytes: 1e7, inFlight: 64 })
+    const acknowledge: typeof stream.acknowledge = async (lease, nowMs) => {
+      if (!state.losesAcknowledgement) return stream.acknowledge(lease, nowMs)
+      state.losesAcknowledgement = false
+      throw new RouterError('STORE_FAILED', 'Cannot acknowledge: the disk is gone')
+    }
     const topics = createTopics({
-      stream,
+      stream: { ...stream, acknowledge },
       producers: { network, permit: async () => undefined },
       trace,
       maxPublishing: 2,
@@ -349,11 +354,13 @@ describe('the topics of one process', () => {
         random,
       })
       await world.topics.publish(ANOMALIES, await signed(ANOMALIES, anomaly()))
+      world.state.losesAcknowledgement = true
       for (let i = 0; i < 12; i++) {
         await Promise.all(consumers.map(({ pump }) => pump()))
-        world.state.nowMs += 1_000
+        world.state.nowMs += 10_000
       }
-      expect(commits).toBe(3)
+      // Two that failed, one whose acknowledgement was lost, and one more.
+      expect(commits).toBe(4)
       expect(real.log.published()?.treeSize ?? 0).toBe(1)
       expect(await world.stream.lease(COMMITS, 'test', 9, world.state.nowMs, 1_000)).toHaveLength(1)
       expect(await world.topics.dead(9)).toEqual([])
