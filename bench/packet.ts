@@ -6,7 +6,7 @@
 import crypto, { createPrivateKey, createPublicKey } from 'node:crypto'
 import { AeadId, CipherSuite as CoreSuite, DhkemX25519HkdfSha256, HkdfSha256 } from '@hpke/core'
 import * as panva from 'hpke'
-import * as javascript from '../packages/sdk/src/adapters/noble/symmetric.ts'
+import * as javascript from '../packages/sdk/src/adapters/noble/aead.ts'
 import { aeadOpen, aeadSeal, hmacSha256, randomBytes, sha256 } from '../packages/sdk/src/adapters/node/primitives.ts'
 import type { Bytes } from '../packages/sdk/src/bytes.ts'
 import { PAYLOAD_TYPES, pae } from '../packages/sdk/src/envelope/dsse.ts'

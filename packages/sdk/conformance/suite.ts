@@ -34,6 +34,7 @@ export async function run(sdk: Sdk, data: Data, print: (line: string) => void): 
   const verdicts: Context['verdicts'] = (name, list) => print(`# verdicts ${name} ${list.map(Number).join('')}`)
   const names = Object.keys(CASES)
   let failed = 0
+  await sdk.primitives.loadAead()
   print('TAP version 14')
   print(`1..${names.length}`)
   for (const [i, name] of names.entries()) {

@@ -25,7 +25,7 @@ export type { LogStanding } from './transport/log-view.ts'
 export type { Fork, Memory } from './transport/memory.ts'
 
 /** `examine` of `@mystranet/sdk/verify`, whose code is loaded when it is first called. */
-export const examine: typeof verifier.examine = async (...args) => (await import('./proof/verify.ts')).examine(...args)
+export const examine: typeof verifier.examine = async (...args) => (await import('./later.ts')).examine(...args)
 
 /** `verify` of `@mystranet/sdk/verify`, whose code is loaded when it is first called. */
-export const verify: typeof verifier.verify = async (...args) => (await import('./proof/verify.ts')).verify(...args)
+export const verify: typeof verifier.verify = async (...args) => (await import('./later.ts')).verify(...args)

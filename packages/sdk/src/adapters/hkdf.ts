@@ -24,16 +24,6 @@ export function expandWith(hmac: Primitives['hmacSha256'], prk: Uint8Array, info
   return out
 }
 
-/** Bytes of the Poly1305 tag at the end of a ciphertext. */
-export const TAG_BYTES = 16
-
-/** @throws RangeError when the calling code hands over a key or nonce of another size. */
-export function assertAeadSizes(key: Uint8Array, nonce: Uint8Array): void {
-  if (key.length !== 32) throw new RangeError(`Cannot use ChaCha20-Poly1305: key has ${key.length} bytes, wanted 32`)
-  if (nonce.length !== 12)
-    throw new RangeError(`Cannot use ChaCha20-Poly1305: nonce has ${nonce.length} bytes, wanted 12`)
-}
-
 /** @throws RangeError when a private key is not 32 bytes. */
 export function assertKeySize(what: string, key: Uint8Array): void {
   if (key.length !== 32) throw new RangeError(`Cannot import ${what}: it has ${key.length} bytes, wanted 32`)

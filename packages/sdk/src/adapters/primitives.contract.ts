@@ -1,6 +1,6 @@
 import { createCipheriv, createHash, createHmac, hkdfSync } from 'node:crypto'
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import {
   type Case,
   describeVectorFile,
@@ -104,7 +104,8 @@ interface XdhGroup {
   readonly tests: readonly (Case & Readonly<Record<'public' | 'private' | 'shared', string>>)[]
 }
 
-function describeAead({ aeadSeal, aeadOpen }: Primitives): void {
+function describeAead({ aeadSeal, aeadOpen, loadAead }: Primitives): void {
+  beforeAll(loadAead)
   const [key, nonce] = [new Uint8Array(32).fill(1), new Uint8Array(12).fill(2)]
 
   it('opens what it sealed, above and below the size where a native back end takes over', () => {

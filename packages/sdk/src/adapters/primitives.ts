@@ -56,6 +56,8 @@ export interface Primitives {
   hkdfExpand(prk: Uint8Array, info: Uint8Array, length: number): Bytes
   /** From the system's generator. At most 65,536 bytes a call. */
   randomBytes(length: number): Bytes
+  /** To be awaited before the AEAD is used: loads the JavaScript of it where there is no other, once. */
+  loadAead(): Promise<void>
   /** ChaCha20-Poly1305 (RFC 8439 §2.8): ciphertext and 16-byte tag in one. */
   aeadSeal(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): Bytes
   /** Inverse of {@link aeadSeal}; `undefined` when the tag does not match, whatever the cause. */

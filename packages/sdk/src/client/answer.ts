@@ -119,7 +119,7 @@ export function answerOf({ packetId, run, saved, cancel, log, trust, evidence, i
 }
 
 /** Loaded when there is something to verify: a page that asks has its first word sooner. */
-const verifier = () => import('../proof/verify.ts')
+const verifier = () => import('../later.ts')
 
 /** What only a client knows of a verdict: how the log continues what it saw before. */
 function withLog(verdict: Verdict, { result, reason }: LogStanding): Verdict {

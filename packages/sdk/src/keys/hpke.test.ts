@@ -2,7 +2,7 @@ import { AeadId, CipherSuite as CoreSuite, DhkemX25519HkdfSha256, HkdfSha256 } f
 import fc from 'fast-check'
 import * as panva from 'hpke'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { aeadOpen, aeadSeal } from '../adapters/noble/symmetric.ts'
+import { aeadOpen, aeadSeal } from '../adapters/noble/aead.ts'
 import { x25519 as javascriptX25519 } from '../adapters/noble/x25519.ts'
 import { fromHex, toHex, utf8 } from '../bytes.ts'
 import { openBase, sealBase } from './hpke.ts'

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { loadX25519 } from '#primitives'
+import { loadAead, loadX25519 } from '#primitives'
 import type { X25519 } from '../adapters/primitives.ts'
 import { type Bytes, concat, equalBytes, u16be, utf8 } from '../bytes.ts'
 import { PacketError } from '../errors.ts'
@@ -126,7 +126,7 @@ const LOADERS: Readonly<Record<Suite, () => Promise<Kem>>> = {
 const loaded = new Map<number, Kem>()
 
 /**
- * The KEM of a suite; loads its code the first time.
+ * The KEM of a suite; loads its code the first time, and the AEAD's, which each suite seals with.
  *
  * @throws {PacketError} `SUITE_UNKNOWN`
  */
@@ -134,7 +134,7 @@ export async function kemFor(suite: number): Promise<Kem> {
   const known = loaded.get(suite)
   if (known !== undefined) return known
   if (!isSuite(suite)) throw new PacketError('SUITE_UNKNOWN', `Cannot choose a KEM: suite is ${suite}, wanted 1 or 2`)
-  const kem = await LOADERS[suite]()
+  const [kem] = await Promise.all([LOADERS[suite](), loadAead()])
   loaded.set(suite, kem)
   return kem
 }

@@ -47,6 +47,7 @@ export async function openRequest(packet: ParsedPacket, keys: OpeningKeys): Prom
   if (recipient === undefined) {
     throw new PacketError('NOT_A_RECIPIENT', 'Cannot open the packet: it is sealed to others')
   }
+  const kem = loadedKem(core.suite) ?? (await kemFor(core.suite))
   let contentKey: Bytes | undefined
   let reply: ReplySecret | undefined
   let secret: Bytes | undefined
@@ -61,16 +62,7 @@ export async function openRequest(packet: ParsedPacket, keys: OpeningKeys): Prom
     const pair = keys.kemKey(recipient.kemKeyId)
     const info = pair && hpkeInfo(core, keys.instance, pair.publicKey)
     const enc = recipient.enc ?? EMPTY
-    const opened =
-      info &&
-      openBase(
-        loadedKem(core.suite) ?? (await kemFor(core.suite)),
-        pair.privateKey,
-        enc,
-        info,
-        coreBytes,
-        recipient.wrappedKey,
-      )
+    const opened = info && openBase(kem, pair.privateKey, enc, info, coreBytes, recipient.wrappedKey)
     if (opened) {
       contentKey = opened.plaintext
       reply = replySecret(enc, opened.exporter)

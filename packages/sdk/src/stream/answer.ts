@@ -16,6 +16,7 @@ import {
   StreamCheckpoint,
   type Usage,
 } from '@mystranet/schemas/messages'
+import { loadAead } from '#primitives'
 import { type Bytes, concat, equalBytes, fromUtf8, toHex } from '../bytes.ts'
 import { verifyDocument } from '../envelope/origin.ts'
 import { type ParsedPacket, parsePacket, read } from '../envelope/parse.ts'
@@ -104,6 +105,7 @@ export function createAnswerReader(request: SealedRequest, trust: TrustFile): An
   async function takePacket(bytes: Uint8Array): Promise<AnswerEvent[]> {
     const packet = parsePacket(bytes)
     await proofs.authenticate(packet)
+    await loadAead()
     if (past.has(toHex(packet.id))) return []
     if (packet.kind === 'NACK') throw refusalOf(packet.core.code, 'The agent refused the packet')
     if (packet.kind === 'STREAM_OPEN') return takeOpen(packet, bytes)

@@ -76,7 +76,7 @@ export function createLogView({ router, trust, memory }: LogViewDeps): LogView {
     const olders = all.filter(({ treeSize }) => treeSize < last.treeSize && treeSize > 0n)
     if (olders.length > 0) {
       try {
-        const { findForks } = await import('./tile-walk.ts')
+        const { findForks } = await import('../later.ts')
         const [fork] = await findForks((id) => router.tile(id), olders, last)
         if (fork) throw forked(fork, last, `size ${last.treeSize} does not continue size ${fork.treeSize}`)
       } catch (cause) {

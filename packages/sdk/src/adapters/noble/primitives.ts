@@ -10,7 +10,10 @@ import type { SyncEd25519Key, X25519 } from '../primitives.ts'
 import * as ed25519 from './ed25519.ts'
 import { x25519 } from './x25519.ts'
 
+export { aeadOpen, aeadSeal } from './aead.ts'
 export * from './symmetric.ts'
+
+export const loadAead = async (): Promise<void> => {}
 
 export const loadX25519 = async (): Promise<X25519> => x25519
 

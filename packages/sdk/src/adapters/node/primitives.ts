@@ -10,8 +10,8 @@ import process from 'node:process'
 import { type Bytes, equalBytes } from '../../bytes.ts'
 import { boundedCache } from '../bounded-cache.ts'
 import { passesEd25519Gate } from '../ed25519-gate.ts'
-import { assertAeadSizes, assertKeySize, expandWith, isZero, TAG_BYTES } from '../hkdf.ts'
-import * as javascript from '../noble/symmetric.ts'
+import { assertKeySize, expandWith, isZero } from '../hkdf.ts'
+import * as javascript from '../noble/aead.ts'
 import type { SyncEd25519Key, X25519 } from '../primitives.ts'
 
 /** The same memory without `Buffer`'s own idea of `slice`. */
@@ -101,14 +101,16 @@ function firstNativeSize(): number {
 }
 const NATIVE_FROM_BYTES = firstNativeSize()
 const CIPHER = 'chacha20-poly1305'
-const OPTIONS = { authTagLength: TAG_BYTES }
+const OPTIONS = { authTagLength: javascript.TAG_BYTES }
+
+export const loadAead = async (): Promise<void> => {}
 
 export function aeadSeal(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): Bytes {
   if (plaintext.length < NATIVE_FROM_BYTES) return javascript.aeadSeal(key, nonce, aad, plaintext)
-  assertAeadSizes(key, nonce)
+  javascript.assertAeadSizes(key, nonce)
   const cipher = crypto.createCipheriv(CIPHER, key, nonce, OPTIONS)
   cipher.setAAD(aad, { plaintextLength: plaintext.length })
-  const out = new Uint8Array(plaintext.length + TAG_BYTES)
+  const out = new Uint8Array(plaintext.length + javascript.TAG_BYTES)
   out.set(cipher.update(plaintext))
   cipher.final()
   out.set(cipher.getAuthTag(), plaintext.length)
@@ -121,9 +123,9 @@ export function aeadOpen(
   aad: Uint8Array,
   ciphertext: Uint8Array,
 ): Bytes | undefined {
-  const length = ciphertext.length - TAG_BYTES
+  const length = ciphertext.length - javascript.TAG_BYTES
   if (length < NATIVE_FROM_BYTES) return javascript.aeadOpen(key, nonce, aad, ciphertext)
-  assertAeadSizes(key, nonce)
+  javascript.assertAeadSizes(key, nonce)
   const decipher = crypto.createDecipheriv(CIPHER, key, nonce, OPTIONS)
   decipher.setAAD(aad, { plaintextLength: length })
   decipher.setAuthTag(ciphertext.subarray(length))

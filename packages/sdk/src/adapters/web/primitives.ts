@@ -9,9 +9,24 @@ import { type Bytes, concat, equalBytes, fromHex } from '../../bytes.ts'
 import { boundedCache } from '../bounded-cache.ts'
 import { passesEd25519Gate } from '../ed25519-gate.ts'
 import { assertKeySize } from '../hkdf.ts'
-import type { Ed25519Key, X25519 } from '../primitives.ts'
+import type { Ed25519Key, Primitives, X25519 } from '../primitives.ts'
 
 export * from '../noble/symmetric.ts'
+
+let aead: typeof import('../noble/aead.ts') | undefined
+
+export async function loadAead(): Promise<void> {
+  aead ??= await import('../noble/aead.ts')
+}
+
+function loadedAead(): NonNullable<typeof aead> {
+  if (aead === undefined)
+    throw new TypeError('Cannot use ChaCha20-Poly1305: it is not loaded, wanted loadAead() before')
+  return aead
+}
+
+export const aeadSeal: Primitives['aeadSeal'] = (...args) => loadedAead().aeadSeal(...args)
+export const aeadOpen: Primitives['aeadOpen'] = (...args) => loadedAead().aeadOpen(...args)
 
 export const loadX25519 = async (): Promise<X25519> => (await import('../noble/x25519.ts')).x25519
 
