@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { formatInstanceId, parseTrustFile, type TrustFile } from '@mystranet/sdk'
+import { formatInstanceId } from '@mystranet/sdk/keys/name'
+import { parseTrustFile, type TrustFile } from '@mystranet/sdk/verify'
 import { element, part } from '../parts/element.ts'
 import { banner, checkTable, type Fact, factList, verdictView, when } from '../parts/verdict.ts'
 import { type Judged, judge, kindOf } from './evidence.ts'

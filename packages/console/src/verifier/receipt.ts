@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isPacketError, type TrustFile } from '@mystranet/sdk'
+import { isPacketError, type TrustFile } from '@mystranet/sdk/verify'
 import {
   importReceipt,
   openReceipt,

@@ -6,7 +6,7 @@
 import { MAX_RECEIPT_BYTES } from '@mystranet/schemas/limits'
 import { Addendum, encode, Receipt, SchemaError } from '@mystranet/schemas/messages'
 import { sha256 } from '#primitives'
-import { type Bytes, concat, equalBytes, latin1, u16be } from '../bytes.ts'
+import { type Bytes, concat, equalBytes, u16be } from '../bytes.ts'
 import { read } from '../envelope/parse.ts'
 import { PacketError } from '../errors.ts'
 import { type CheckpointTrust, type VerifiedCheckpoint, verifyCheckpoint } from './checkpoint.ts'
@@ -51,14 +51,12 @@ export const encodeReceipt = (receipt: Receipt): Bytes => encode(Receipt, receip
  * Keeps them for as long as the function lives, so make one for each piece of work.
  */
 export function rememberCheckpoints(trust: CheckpointTrust): CheckpointVerifier {
-  const known = new Map<string, Promise<VerifiedCheckpoint>>()
+  const known: { readonly note: Uint8Array; readonly checkpoint: Promise<VerifiedCheckpoint> }[] = []
   return (note) => {
-    const key = latin1(note)
-    let checkpoint = known.get(key)
-    if (checkpoint === undefined) {
-      checkpoint = verifyCheckpoint(note, trust)
-      known.set(key, checkpoint)
-    }
+    const found = known.find((each) => equalBytes(each.note, note))
+    if (found) return found.checkpoint
+    const checkpoint = verifyCheckpoint(note, trust)
+    known.push({ note: note.slice(), checkpoint })
     return checkpoint
   }
 }

@@ -5,7 +5,7 @@
  */
 import { MAX_SKEW_MS } from '@mystranet/schemas/limits'
 import type { Receipt } from '@mystranet/schemas/messages'
-import { equalBytes, latin1 } from '../../bytes.ts'
+import { equalBytes } from '../../bytes.ts'
 import type { ParsedHeader } from '../../envelope/parse.ts'
 import { isPacketError, PacketError } from '../../errors.ts'
 import { type Checkpoint, verifyCheckpoint } from '../checkpoint.ts'
@@ -112,10 +112,11 @@ export const checkpointChecks: readonly Check[] = [
 ]
 
 async function checkCheckpoints(facts: Facts): Promise<string | undefined> {
-  const notes = new Map(receiptsOf(facts).map(([what, { checkpoint }]) => [latin1(checkpoint), { what, checkpoint }]))
-  if (notes.size === 0) return 'there are no receipts'
   // All at once: where signatures are verified asynchronously, they are verified side by side.
-  const heads = await settled([...notes.values()].map((note) => about(note.what, readHead(facts, note.checkpoint))))
+  const heads = await settled(
+    receiptsOf(facts).map(([what, receipt]) => about(what, readHead(facts, receipt.checkpoint))),
+  )
+  if (heads.length === 0) return 'there are no receipts'
   const roots = new Map<string, Checkpoint>()
   for (const { head, fault } of heads) {
     if (fault) facts.quorumFault ??= fault
