@@ -21,7 +21,7 @@ import { pathToFileURL } from 'node:url'
 import { verifierCore, verifierScript } from '../packages/console/build.ts'
 import { bundled, firstLoad, gzipped } from '../packages/console/bundle.ts'
 import { launchChromium } from '../packages/console/test/browser.ts'
-import { storyFixture } from '../packages/sdk/src/proof/fixture.ts'
+import { BATCHES, storyFixture } from '../packages/sdk/src/proof/fixture.ts'
 import { encodeSavedAnswer } from '../packages/sdk/src/proof/saved-answer.ts'
 import { encodeTrustFile } from '../packages/sdk/src/proof/trust-file.ts'
 import { type Measured, type Row, rowOf, TABLE } from './table.ts'
@@ -52,6 +52,11 @@ async function sizes(): Promise<Readonly<Record<string, Measured>>> {
   const verifyAlone = kilobytes(await firstLoad(`export { examine, parseTrustFile } from '@mystranet/sdk/verify'`))
   const script = kilobytes(gzipped(await verifierScript()))
   const asking = kilobytes(await firstLoad(`export { createClient } from '@mystranet/sdk'`))
+  const sealing = kilobytes(
+    await firstLoad(
+      `export * from '../sdk/src/adapters/noble/x25519.ts'; export * from '../sdk/src/adapters/noble/aead.ts'`,
+    ),
+  )
   return {
     'sdk.bundle.verifier': size(
       gzipped(await verifierCore()),
@@ -60,7 +65,7 @@ async function sizes(): Promise<Readonly<Record<string, Measured>>> {
     ),
     'sdk.bundle.all': size(
       await firstLoad(`export * from '@mystranet/sdk'`),
-      `gzip -9 of each file of the first load; createClient() alone: ${asking} kB`,
+      `gzip -9 of each file of the first load; createClient() alone: ${asking} kB; what seals, X25519 and ChaCha20-Poly1305 in JavaScript, ${sealing} kB more, comes with the first question`,
     ),
   }
 }
@@ -89,8 +94,12 @@ globalThis.measure = async (saved, trust, warmUps, runs) => {
   return { cold, warm }
 }`
 
+/** Keys, table and statement each under a checkpoint of its own, as `weave up` logs them and answers hold them. */
+const BATCHES_OF_OLD = BATCHES[0]!.names.map((name, i) => ({ names: [name], atMs: BATCHES[0]!.atMs + i }))
+const LOGGED = [...BATCHES_OF_OLD, ...BATCHES.slice(1)]
+
 async function times(pages: number): Promise<Readonly<Record<string, Measured>>> {
-  const { saved, trust } = await storyFixture()
+  const { saved, trust } = await storyFixture({ batches: LOGGED })
   const given = [encodeSavedAnswer(saved), encodeTrustFile(trust)].map((bytes) => Buffer.from(bytes).toString('base64'))
   const folder = mkdtempSync(join(tmpdir(), 'weave-bench-'))
   const file = join(folder, 'page.html')
@@ -109,12 +118,12 @@ async function times(pages: number): Promise<Readonly<Record<string, Measured>>>
       warm.push(...found.warm)
       await context.close()
     }
-    const what = `one answer with ${countReceipts(saved)} receipts under four witnesses, Chromium ${browser.version()}`
+    const what = `one answer with ${countReceipts(saved)} receipts and ${LOGGED.length} checkpoints under four witnesses, Chromium ${browser.version()}`
     return {
       'sdk.browser.verify': spread(warm, `${what}; after ${WARM_UPS} others in the same page`),
       'sdk.browser.verify_cold': spread(
         cold,
-        `${what}; the first one in a fresh page after its self-test (1 MB of SHA-256, four signatures), trust file parsed too`,
+        `${what}; the first one in a fresh page after its self-test (published results, one known answer, three changed ones), trust file parsed too`,
       ),
     }
   } finally {

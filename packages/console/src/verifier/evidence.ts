@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { examine, type TrustFile, type Verdict } from '@mystranet/sdk/verify'
+
 import { fromUtf8 } from '@mystranet/sdk/bytes'
 import { savedAnswerFromJson } from '@mystranet/sdk/proof/saved-answer-json'
+import { examine, type TrustFile, type Verdict } from '@mystranet/sdk/verify'
 import { examineReceipt, type ReceiptVerdict } from './receipt.ts'
 
 export type Kind = 'trust' | 'receipt' | 'json' | 'weave'

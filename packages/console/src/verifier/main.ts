@@ -25,7 +25,8 @@ let trustBytes: Uint8Array | undefined
 let turn = 0
 
 const tested = selfTest().then((fault) => {
-  part('self-test').textContent = `Self-test: ${fault ?? 'SHA-256 and Ed25519 (WebCrypto) gave the published results'}.`
+  part('self-test').textContent =
+    `Self-test: ${fault ?? 'SHA-256 and Ed25519 (WebCrypto) gave the published results, and a known answer its verdict'}.`
   return fault
 })
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isPacketError, type TrustFile } from '@mystranet/sdk/verify'
+
 import {
   importReceipt,
   openReceipt,
@@ -12,6 +12,7 @@ import {
   type VerifiedReceipt,
   verifyReceipt,
 } from '@mystranet/sdk/proof/receipt'
+import { isPacketError, type TrustFile } from '@mystranet/sdk/verify'
 import type { Row, Status } from '../parts/verdict.ts'
 
 export interface ReceiptVerdict {
