@@ -32,7 +32,7 @@ const single = (id: string, measure: (options: Options) => Promise<Measured>): M
 const primitives = () => import('./primitives.ts')
 const packet = () => import('./packet.ts')
 const stream = () => import('./stream.ts')
-const detector = () => import('./detector.ts')
+const detector = () => import('../packages/detector/bench/gguf.ts')
 
 /** Rows whose subject or whose measurement is not built yet, by the first word of their ids. */
 export const NOT_YET: Readonly<Record<string, string>> = {

@@ -4,22 +4,22 @@
  * @module
  */
 import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { digestFile, openFile } from '../packages/detector/src/adapters/node/file-source.ts'
-import { readGgufHeader } from '../packages/detector/src/gguf/header-of.ts'
-import { largeHeader } from '../packages/detector/test/gguf-file.ts'
-import { contest, measured, NODE_CRYPTO, round, spreadOf } from './contest.ts'
-import type { Measured } from './table.ts'
+import { gguf } from '@huggingface/gguf'
+import { contest, measured, NODE_CRYPTO, round, spreadOf } from '../../../bench/contest.ts'
+import type { Measured } from '../../../bench/table.ts'
+import { digestFile, openFile } from '../src/adapters/node/file-source.ts'
+import { readGgufHeader } from '../src/gguf/header-of.ts'
+import { largeHeader } from '../test/gguf-file.ts'
 
 const TOKENS = 150_000
 const PAIRS = 24
 const HASHED_BYTES = 256 * 1024 * 1024
 
-/** A package that only the detector has. */
-const ofDetector = createRequire(new URL('../packages/detector/package.json', import.meta.url))
+const PEER = '@huggingface/gguf'
 
 /** A file with tokens, scores, types and merges of a large vocabulary, opened, read and checked. */
 export async function ggufHeader(): Promise<Measured> {
@@ -28,9 +28,6 @@ export async function ggufHeader(): Promise<Measured> {
     const path = join(folder, 'large.gguf')
     const bytes = largeHeader(TOKENS)
     await writeFile(path, bytes)
-    const { gguf } = ofDetector(
-      '@huggingface/gguf',
-    ) as typeof import('../packages/detector/node_modules/@huggingface/gguf')
     const { oursUs, theirsUs } = await contest({
       ours: async () => {
         const file = await openFile(path)
@@ -43,12 +40,13 @@ export async function ggufHeader(): Promise<Measured> {
       pairs: PAIRS,
     })
     const ms = { median: oursUs.median / 1e3, min: oursUs.min / 1e3, max: oursUs.max / 1e3, n: oursUs.n }
-    const { devDependencies } = ofDetector('./package.json') as { devDependencies: Record<string, string> }
+    const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
+    const { devDependencies } = JSON.parse(manifest) as { devDependencies: Record<string, string> }
     return {
       ...measured(ms),
       peer: {
-        name: '@huggingface/gguf',
-        version: devDependencies['@huggingface/gguf'] ?? '',
+        name: PEER,
+        version: devDependencies[PEER] ?? '',
         value: round(theirsUs.median / 1e3),
       },
       note: `${TOKENS} tokens with scores, types and merges, ${round(bytes.length / 1e6)} MB, from a file that lies in memory`,
