@@ -60,10 +60,8 @@ export interface VerifiedCheckpoint extends Checkpoint {
 export function parseCheckpoint(text: string): Checkpoint {
   const lines = text.split('\n')
   if (lines.length > 4) throw malformed('it has extension lines')
-  const [origin, size, root, end] = lines
-  if (origin === undefined || size === undefined || root === undefined || end !== '') {
-    throw malformed('it does not have three lines')
-  }
+  const [origin, size, root, end] = lines as [string, string, string, string | undefined]
+  if (end !== '') throw malformed('it does not have three lines')
   if (origin === '') throw malformed('its origin is empty')
   const treeSize = parseDecimal(size)
   if (treeSize === undefined || treeSize > MAX_TREE_SIZE) throw malformed('its size is not a decimal below 2^63')

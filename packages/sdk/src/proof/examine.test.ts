@@ -648,3 +648,14 @@ function agentRevocation(isShown: boolean): Twist {
 function utf8Like(): Uint8Array {
   return new TextEncoder().encode('c2sp.org/tlog-proof@v1\n')
 }
+
+it('a CLOSE that names no stream ends none', async () => {
+  const verdict = await tell({ closeContent: ({ stream: _, ...rest }) => rest })
+  expect(reasonFor(verdict, 'binding')).toMatch(/CLOSE ends another stream/)
+})
+
+it('a leaf before all events of its sender names no head of its chain', async () => {
+  const [first, second, ...rest] = BATCHES as readonly [(typeof BATCHES)[0], (typeof BATCHES)[0]]
+  const verdict = await tell({ batches: [second, first, ...rest] })
+  expect(reasonFor(verdict, 'revocation')).toMatch(/the leaf of request names another chain head/)
+})

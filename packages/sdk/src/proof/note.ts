@@ -87,9 +87,9 @@ export function encodeSignatureLine({ keyName, keyId, signature }: NoteSignature
 }
 
 function parseSignatureLine(line: string): NoteSignature {
-  const match = /^— ([^ ]+) ([^ ]+)$/.exec(line)
-  const [, keyName, encoded] = match ?? []
-  if (keyName === undefined || encoded === undefined) throw malformed('a signature line is not “— name base64”')
+  const parts = line.match(/^— ([^ ]+) ([^ ]+)$/)
+  if (parts === null) throw malformed('a signature line is not “— name base64”')
+  const [, keyName, encoded] = parts as readonly string[] as [string, string, string]
   if (!isKeyName(keyName)) throw malformed('a key name holds a space or a plus')
   const blob = fromBase64(encoded)
   if (blob === undefined) throw malformed('a signature is not canonical base64')
@@ -161,8 +161,9 @@ export function encodeVkey({ keyName, keyId, type, publicKey }: NoteKey): string
  */
 export function parseVkey(text: string): NoteKey {
   // The name cannot hold a plus, base64 can: so only the first two separate.
-  const [, keyName, id, encoded] = /^([^+]+)\+([0-9a-f]{8})\+(.+)$/s.exec(text) ?? []
-  if (keyName === undefined || id === undefined || encoded === undefined) throw badKey('it is not “name+id+base64”')
+  const parts = text.match(/^([^+]+)\+([0-9a-f]{8})\+(.+)$/s)
+  if (parts === null) throw badKey('it is not “name+id+base64”')
+  const [, keyName, id, encoded] = parts as readonly string[] as [string, string, string, string]
   if (!isKeyName(keyName)) throw badKey('its name holds a space')
   const blob = fromBase64(encoded)
   if (blob === undefined) throw badKey('it is not canonical base64')

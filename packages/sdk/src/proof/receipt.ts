@@ -4,7 +4,7 @@
  * @module
  */
 import { MAX_RECEIPT_BYTES } from '@mystranet/schemas/limits'
-import { Addendum, encode, Receipt, SchemaError } from '@mystranet/schemas/messages'
+import { Addendum, encode, Receipt, type SchemaError } from '@mystranet/schemas/messages'
 import { sha256 } from '#primitives'
 import { type Bytes, concat, equalBytes, u16be } from '../bytes.ts'
 import { read } from '../envelope/parse.ts'
@@ -188,8 +188,7 @@ export function importReceipt(file: Uint8Array): Receipt {
   try {
     encode(Receipt, receipt)
   } catch (cause) {
-    if (cause instanceof SchemaError) throw invalid(cause.message, { cause })
-    throw cause
+    throw invalid((cause as SchemaError).message, { cause })
   }
   return receipt
 }

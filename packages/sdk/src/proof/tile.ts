@@ -38,8 +38,9 @@ export function encodeTilePath({ level, index, width }: TileId): string {
 /** What a path names, or undefined when it is not exactly a tile's path; the inverse of {@link encodeTilePath}. */
 export function parseTilePath(path: string): TileId | undefined {
   const pattern = /^tile\/(entries|0|[1-9][0-9]?)\/((?:x[0-9]{3}\/){0,6}[0-9]{3})(?:\.p\/([1-9][0-9]{0,2}))?$/
-  const [, rawLevel, name, rawWidth] = pattern.exec(path) ?? []
-  if (rawLevel === undefined || name === undefined) return undefined
+  const parts = path.match(pattern)
+  if (parts === null) return undefined
+  const [, rawLevel, name, rawWidth] = parts as readonly string[] as [string, string, string, string?]
   const level = rawLevel === 'entries' ? 'entries' : Number(rawLevel)
   const width = rawWidth === undefined ? TILE_WIDTH : Number(rawWidth)
   if (rawWidth !== undefined && width >= TILE_WIDTH) return undefined

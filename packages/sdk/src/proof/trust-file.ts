@@ -119,8 +119,9 @@ const STATEMENTS = {
     draft.name = text
   },
   operator(draft: Draft, text: string) {
-    const [witness, operator, ...more] = text.split(' ')
-    if (!witness || !operator || more.length > 0) throw new Error('wanted “operator witness operator”')
+    // No line begins with a space.
+    const [witness, operator, ...more] = text.split(' ') as [string, ...string[]]
+    if (!operator || more.length > 0) throw new Error('wanted “operator witness operator”')
     if (draft.operators.has(witness)) throw new Error(`a second operator of ${JSON.stringify(witness)}`)
     draft.operators.set(witness, operator)
   },
