@@ -1,6 +1,7 @@
 // Replies of agents, frames, and who may read them; tables, invitations, readiness, and what is written down.
 
-import { OUTCOMES } from '@mystranet/schemas/kinds'
+import { CODES } from '@mystranet/schemas/codes'
+import { KINDS, OUTCOMES } from '@mystranet/schemas/kinds'
 import {
   decode,
   encode,
@@ -13,10 +14,11 @@ import {
 } from '@mystranet/schemas/messages'
 import { toHex } from '@mystranet/sdk/bytes'
 import { signDocument } from '@mystranet/sdk/envelope'
-import { deriveReplyKeys, type ReplySecret, replyCore, sealClose, signBodiless } from '@mystranet/sdk/packet'
+import { deriveReplyKeys, type ReplySecret, replyCore, sealClose, sealOpen, signBodiless } from '@mystranet/sdk/packet'
 import { parseLeaf } from '@mystranet/sdk/proof/leaf'
 import { signRoutingTable, verifyRoutingTable } from '@mystranet/sdk/proof/routing-table'
 import { describe, expect, it } from 'vitest'
+import { memoryStores } from '../src/adapters/memory/stores.ts'
 import {
   attachAgent,
   network,
@@ -158,6 +160,36 @@ describe('a reply', () => {
     const content = { frames: 1, root: new Uint8Array(32), answerCommitment: new Uint8Array(32) }
     const { bytes } = await sealClose(draft, content, keys, identity.packet)
     await expect(late.ask({ type: 'reply', packet: bytes })).rejects.toEqual(refusedWith('REPLAYED'))
+    await world.close()
+  })
+
+  it('has its place: one OPEN, one end, and no refusal of what runs', async () => {
+    const { world, agents, submit, ack, attemptState } = await setup()
+    const agent = attachAgent(world, agents[0], 'open-then-hang')
+    const request = await submit()
+    await world.until(async () => (await attemptState(request.id)) === 'opened')
+    await world.nexus.idle()
+    const responseNonce = new Uint8Array(32).fill(1)
+    const keys = deriveReplyKeys(request.replySecrets.get(agents[0].name) as ReplySecret, responseNonce)
+    const { instance, identity } = agents[0]
+    const draft = () => ({
+      request,
+      sender: instance,
+      senderKey: identity.packet.publicKey,
+      nowMs: world.clock.nowMs,
+      place: agent.sequence.next(),
+      attempt: 1,
+      responseNonce,
+    })
+    const take = (packet: Uint8Array) => agent.ask({ type: 'reply', packet })
+    const open = await sealOpen(draft(), { modelStatement: Uint8Array.of(1) }, keys, identity.packet)
+    await expect(take(open.bytes)).rejects.toEqual(refusedWith('REPLAYED'))
+    const nack = { kind: KINDS.NACK, code: CODES.AGENT_BUSY.wire }
+    await expect(take(await ack(agents[0], agent, request, 1, nack))).rejects.toEqual(refusedWith('REPLAYED'))
+    const content = { frames: 1, root: new Uint8Array(32), answerCommitment: new Uint8Array(32) }
+    const close = () => sealClose({ ...draft(), code: OUTCOMES.STOP }, content, keys, identity.packet)
+    expect(await take((await close()).bytes)).toHaveLength(1)
+    await expect(take((await close()).bytes)).rejects.toEqual(refusedWith('REPLAYED'))
     await world.close()
   })
 
@@ -313,6 +345,14 @@ describe('a routing table', () => {
     const document = await signRoutingTable(next, tableSigner)
     const receipt = await world.nexus.publishTable(document)
     expect(await world.nexus.publishTable(document)).toEqual(receipt)
+    await world.close()
+  })
+
+  it('is not said to be in force where another came meanwhile', async () => {
+    const stores = memoryStores({ queueLimit: 1_000 })
+    const tables = { ...stores.tables, push: async () => 'conflict' as const }
+    const world = await openWorld(worldState({ ...stores, tables }))
+    await expect(world.publish([])).rejects.toThrow(/another one came into force meanwhile/)
     await world.close()
   })
 

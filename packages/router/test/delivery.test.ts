@@ -6,6 +6,8 @@ import { toHex } from '@mystranet/sdk/bytes'
 import { parsePacket, verifyDocument } from '@mystranet/sdk/envelope'
 import { parseLeaf } from '@mystranet/sdk/proof/leaf'
 import { describe, expect, it } from 'vitest'
+import { memoryStores } from '../src/adapters/memory/stores.ts'
+import type { PacketStore } from '../src/ports.ts'
 import {
   attachAgent,
   nexusSigner,
@@ -238,6 +240,39 @@ describe('a request that was logged and never sent', () => {
     await world.until(() => kinds().includes('void'))
     expect((await stateOf(request.id))?.state).toBe('void')
     expect(await problemOf(await sender.post(request.bytes))).toMatchObject({ code: 'PACKET_EXPIRED' })
+    await world.close()
+  })
+})
+
+describe('a request that expired while it was logged', () => {
+  it('is not carried on by the same packet', async () => {
+    const { world, agents, sender, stateOf } = await setup({ commitDeadlineMs: 60 })
+    world.state.witnessAnswers = false
+    const request = await sender.request(agents)
+    expect(await problemOf(await sender.post(request.bytes))).toMatchObject({ code: 'LOG_UNCONFIRMED' })
+    world.state.witnessAnswers = true
+    world.clock.nowMs = request.core.expiresMs
+    expect(await problemOf(await sender.post(request.bytes))).toMatchObject({ code: 'PACKET_EXPIRED' })
+    expect((await stateOf(request.id))?.state).toBe('prepared')
+    await world.close()
+  })
+
+  it('is not released where another router had given it up: its sender gets the receipt that the log has', async () => {
+    const stores = memoryStores({ queueLimit: 1_000 })
+    let isVoid = false
+    const packets: PacketStore = {
+      ...stores.packets,
+      async replace(revision, next) {
+        if (next.state !== 'released' || isVoid) return stores.packets.replace(revision, next)
+        isVoid = true
+        await stores.packets.replace(revision, { ...next, state: 'void', receipt: undefined })
+        return 'conflict'
+      },
+    }
+    const { world, agents, sender } = await setup({}, 1, worldState({ ...stores, packets }))
+    const request = await sender.request(agents)
+    expect((await sender.post(request.bytes)).status).toBe(200)
+    expect(world.state.lines.some((line) => line.includes('"release"'))).toBe(false)
     await world.close()
   })
 })

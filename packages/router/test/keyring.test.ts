@@ -74,5 +74,6 @@ it('no chain is shown of whom the directory does not know', async () => {
   const keys = { find: async () => undefined }
   const keyring = createKeyring({ keys, trust } as unknown as Desk)
   const excerpt = keyring.excerpt(new Uint8Array(32), new Uint8Array(32))
+  expect(await keyring.offer(new Uint8Array(32))).toBeUndefined()
   await expect(excerpt).rejects.toEqual(refused(/Cannot show a chain: its instance is not enrolled/))
 })

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { MAX_DELIVERY_BYTES } from '@mystranet/schemas/limits'
 import { Addendum, Delivery, decode, encode, type HeaderCore, Packet } from '@mystranet/schemas/messages'
 import { fromHex } from '@mystranet/sdk/bytes'
 import { RouterError } from '../errors.ts'
@@ -85,15 +84,6 @@ export function createAttempts(desk: Desk, keyring: Keyring): Attempts {
       const core = coreOf(record)
       const senderKeys = await keyring.excerpt(core.sender, core.senderKey)
       const delivery = encode(Delivery, { requestReceipt: record.receipt, attemptReceipt: receipt, senderKeys })
-      if (delivery.length > MAX_DELIVERY_BYTES) {
-        throw new RouterError(
-          'KEY_EVENT_INVALID',
-          `Cannot deliver: the proofs have ${delivery.length} bytes, wanted at most ${MAX_DELIVERY_BYTES}`,
-          {
-            packet: record.id,
-          },
-        )
-      }
       const bytes = encode(Packet, { ...decode(Packet, record.packet), delivery })
       await desk.queue.publish(
         { packet: record.id, attempt: attempt.number, agent: attempt.agent, bytes },

@@ -29,6 +29,9 @@ const record = (last: Partial<AttemptRecord>, over: Partial<RequestRecord> = {})
 const core = (retry?: HeaderCore['retry']) => ({ expiresMs: 10_000, retry }) as HeaderCore
 const refused = (code: Code) => record({ state: 'refused', code: CODES[code].wire })
 
+const cut = (code: Code) => record({ state: 'closed', code: CODES[code].wire })
+const AGAIN = { maxAttempts: 3, afterOpen: true }
+
 describe('judge()', () => {
   it.each([
     ['waits before a void', record({}, { state: 'prepared' }), 39_999, false, 'none'],
@@ -60,6 +63,18 @@ describe('mayTryAgain()', () => {
     ['not beyond max_attempts', refused('AGENT_BUSY'), core({ maxAttempts: 1 }), 2, false],
     ['after silence', record({ state: 'late' }), core(), 1, true],
     ['not while it may still be accepted', record({ state: 'accepted' }), core(), 2, false],
+    ['not once it is void', record({ state: 'late' }, { state: 'void' }), core(), 1, false],
+    [
+      'not while it runs, whatever it said before',
+      record({ state: 'opened', code: CODES.AGENT_BUSY.wire }),
+      core(),
+      2,
+      false,
+    ],
+    ['not after a refusal without a reason', record({ state: 'refused' }), core(), 2, false],
+    ['not after an end that was cut, unless the sender allows it', cut('ENGINE_FAILED'), core(), 2, false],
+    ['after an end that was cut, if the sender allows it', cut('ENGINE_FAILED'), core(AGAIN), 2, true],
+    ['not after an end that the sender cut', cut('CANCELLED'), core(AGAIN), 2, false],
     ['not after a good end', record({ state: 'closed' }), core({ maxAttempts: 3, afterOpen: true }), 2, false],
   ] as const)('%s', (_, each, header, candidates, may) => {
     expect(mayTryAgain(each, header, candidates, 5_000)).toBe(may)

@@ -221,8 +221,7 @@ const isAccepted = ({ kind, code }: ReplyRecord) => kind === 'ACK' && code === O
 /** What a reply takes from its request: docs/protocol.md §5.1. */
 function checkBinding(core: HeaderCore, request: HeaderCore): void {
   const isBound =
-    core.targetInstance !== undefined &&
-    equalBytes(core.targetInstance, request.sender) &&
+    equalBytes(core.targetInstance as Uint8Array, request.sender) &&
     equalBytes(core.correlationId, request.correlationId) &&
     core.suite === request.suite
   if (!isBound)

@@ -110,7 +110,7 @@ async function loadXWing(): Promise<Kem> {
       publicKey.length === publicKeyBytes ? xWing.encapsulate(publicKey, randomness) : undefined,
     decapsulate(privateKey, enc) {
       assertSeed(privateKey)
-      return enc.length === encBytes ? xWing.decapsulate(privateKey, enc) : undefined
+      return xWing.decapsulate(privateKey, enc)
     },
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { answerFixture } from './answer-fixture.ts'
 import { signStreamCheckpoint } from './checkpoint.ts'
+import { answerFixture } from './fixture.ts'
 
 const code = (wanted: string) => expect.objectContaining({ code: wanted })
 const AGAIN = { maxAttempts: 3, afterOpen: true }
@@ -12,6 +12,13 @@ describe('a reply', () => {
     const { prove, packet, bodiless } = await answerFixture()
     await prove()
     expect(await packet(await bodiless('ACK', 1))).toEqual([{ type: 'progress', text: 'accepted' }])
+  })
+
+  it('is no request and no CANCEL', async () => {
+    const { prove, packet, request, cancel } = await answerFixture()
+    await prove()
+    await expect(packet(request)).rejects.toThrow(/it is a REQUEST, wanted a reply/)
+    await expect(packet(await cancel())).rejects.toThrow(/it is a CANCEL, wanted a reply/)
   })
 
   it('of another network is refused', async () => {
@@ -118,6 +125,14 @@ describe('what is of a stream', () => {
     await expect(packet(foreign.close)).rejects.toThrow(/another key than that of its stream/)
     const { close } = await answered(opened)
     expect(await packet(close)).toMatchObject([{ type: 'close', finish: 'STOP' }])
+  })
+
+  it('does not end under another attempt', async () => {
+    const { prove, packet, open, answered } = await answerFixture({ retry: AGAIN })
+    await prove()
+    const opened = await open()
+    await packet(opened)
+    await expect(packet((await answered(opened, 2)).close)).rejects.toThrow(/its stream did not open/)
   })
 
   it('ends once', async () => {

@@ -12,7 +12,7 @@ import { keyEventDigest, signDelegation, signPacketKey } from '../keys/event.ts'
 import { instanceId } from '../keys/instance-id.ts'
 import { kemFor } from '../keys/kem.ts'
 import type { Signer } from '../keys/signer.ts'
-import { buildRequest, replyCore } from '../packet/build.ts'
+import { buildRequest, cancelCore, replyCore } from '../packet/build.ts'
 import { deriveReplyKeys } from '../packet/reply-keys.ts'
 import { type SealedPacket, seal, sealClose, sealOpen, signBodiless } from '../packet/seal.ts'
 import { bytes, storyKeys, storyTrust, T0 } from '../proof/fixture.ts'
@@ -113,7 +113,6 @@ export async function answerFixture(
     request,
     take,
     packet,
-    draftOf,
     attemptReceipt: (attempt: number) => encode(Receipt, log.receipts.get(`attempt ${attempt}`) as Receipt),
     chain: log.chain,
     /** Gives the reader what proves the agent and its attempts. */
@@ -143,6 +142,10 @@ export async function answerFixture(
     bodiless: (kind: 'ACK' | 'NACK' | 'STREAM_CLOSE', code: number, changes: Partial<HeaderCore> = {}) => {
       const core = { ...replyCore(kind, draftOf(1)), attempt: 1, code, ...changes }
       return signBodiless(core, keys.agentPacket)
+    },
+    cancel: () => {
+      const from = { sender: user, senderKey: keys.userPacket.publicKey, place: { epoch: 5n, seq: 2n } }
+      return signBodiless(cancelCore({ request, ...from, nowMs: NOW_MS }), keys.userPacket)
     },
     notice: (code: number, changes: Partial<Notice> = {}, signer: Signer = keys.authorizer) => {
       const body = encode(Notice, { network, packetId: request.id, code, attempts: [], createdMs: NOW_MS, ...changes })
