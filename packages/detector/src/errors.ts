@@ -8,7 +8,8 @@ export type DetectorCode = Extract<
 
 /**
  * What keeps a detector from a verdict: its input cannot be had. What is wrong *in* an input is a finding, not an error; only
- * `readGgufHeader`, which gives a header or nothing, raises `DOCUMENT_MALFORMED`. `cause` is kept and never sent.
+ * `readGgufHeader`, which gives a header or nothing, and a reader of captures that is given none, raise
+ * `DOCUMENT_MALFORMED`. `cause` is kept and never sent.
  */
 export class DetectorError extends Error {
   override readonly name = 'DetectorError'

@@ -9,6 +9,11 @@ import { u32be, u32le } from './number.ts'
 import { pcapFraming } from './pcap.ts'
 import { pcapngFraming } from './pcapng.ts'
 
+export { decodeFrame } from './decode.ts'
+export { LINK } from './link.ts'
+export { newPacket, type Packet, SKIP_REASONS, type SkipReason } from './packet.ts'
+export type { CaptureCounts, Frame }
+
 export interface CaptureOptions {
   /** Frames are given up to so many captured bytes; longer records are skipped. Default 262,144, as tcpdump's. */
   readonly maxFrameBytes?: number

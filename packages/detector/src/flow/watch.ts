@@ -13,6 +13,19 @@ import { firedRules, RULES, type Rule, rateOf } from './rule.ts'
 import { newTally } from './tally.ts'
 import { type Group, trafficWindows, type Window, type WindowCounts } from './window.ts'
 
+export { type Baselines, rateBaselines } from './baseline.ts'
+export { EXTRACTOR_VERSION, extractFeatures, FEATURES, type Feature, MODEL_FEATURES } from './feature.ts'
+export { type Family, RULES, type Rule } from './rule.ts'
+export { newTally, type Tally } from './tally.ts'
+export {
+  type Group,
+  trafficWindows,
+  type Window,
+  type WindowCounts,
+  type WindowOptions,
+  type Windows,
+} from './window.ts'
+
 /** What is said of one window. `features` is used again: copy it to keep it. */
 export interface Verdict {
   readonly group: Group

@@ -10,6 +10,8 @@ import { isSflow5, readSflow5 } from './sflow.ts'
 import { type TemplateLimits, templateStore } from './template.ts'
 import { readIpfix, readNetflow9 } from './templated.ts'
 
+export type { ExportCounts, FlowRecord, TemplateLimits }
+
 export interface FlowCollector {
   /**
    * Takes one datagram. Never throws for what is in it. `exporter` names its sender, so that nobody changes the templates of
