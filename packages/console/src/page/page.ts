@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Answer, examine, formatInstanceId, isPacketError, type TrustFile } from '@mystranet/sdk'
+import { type Answer, formatInstanceId, isPacketError } from '@mystranet/sdk'
 import { element, part } from '../parts/element.ts'
 import { verdictView } from '../parts/verdict.ts'
 import { type Connection, connect, wantsInvite } from './connect.ts'
@@ -37,7 +37,7 @@ function complain(error: unknown): void {
   problem.textContent = text ?? ''
 }
 
-async function ask({ client, trust, enrol }: Connection): Promise<void> {
+async function ask({ client, enrol }: Connection): Promise<void> {
   const question = readQuestion()
   complain(undefined)
   part('verdict').hidden = true
@@ -55,7 +55,7 @@ async function ask({ client, trust, enrol }: Connection): Promise<void> {
     )
     await watch(answer, progress)
     progress.at('Checked')
-    await conclude(await answer.saved, trust)
+    await conclude(answer)
     progress.end(true)
   } catch (error) {
     progress.end(false)
@@ -83,9 +83,9 @@ async function watch(answer: Answer, progress: Progress): Promise<void> {
   }
 }
 
-/** Examines the very bytes that the user may save, and shows what came of it. */
-async function conclude(saved: Uint8Array<ArrayBuffer>, trust: TrustFile): Promise<void> {
-  const verdict = await examine(saved, trust)
+/** Shows what came of the very bytes that the user may save, and of the log that this browser has seen before. */
+async function conclude(answer: Answer): Promise<void> {
+  const [saved, verdict] = await Promise.all([answer.saved, answer.examined()])
   const card = part('verdict')
   part('judged').replaceChildren(verdictView(verdict))
   // What was streamed makes room for what was verified: the same words, or none.
