@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { ACK, newPacket, type Packet, SYN, TCP, UDP } from '../capture/packet.ts'
+import { ACK, CWR, newPacket, type Packet, SYN, TCP, UDP } from '../capture/packet.ts'
 import { extractFeatures, FEATURES, MODEL_FEATURES } from './feature.ts'
 import { newTally } from './tally.ts'
 import { trafficWindows } from './window.ts'
@@ -23,7 +23,7 @@ function featuresOf(packets: readonly Partial<Packet>[]): Record<string, number>
 describe('features', () => {
   it('are worked out by hand for four packets', () => {
     const features = featuresOf([
-      { timeUs: 0, protocol: TCP, tcpFlags: SYN, ipBytes: 40, source3: 1, sourcePort: 10, destinationPort: 80 },
+      { timeUs: 0, protocol: TCP, tcpFlags: SYN | CWR, ipBytes: 40, source3: 1, sourcePort: 10, destinationPort: 80 },
       { timeUs: 1e6, protocol: TCP, tcpFlags: ACK, ipBytes: 40, source3: 1, sourcePort: 10, destinationPort: 80 },
       { timeUs: 1e6, protocol: UDP, ipBytes: 100, payloadBytes: 72, source3: 2, sourcePort: 9, destinationPort: 53 },
       { timeUs: 3e6, protocol: 47, ipBytes: 220, payloadBytes: 200, source3: 3, extraBytes: 4 },
@@ -46,6 +46,8 @@ describe('features', () => {
       'protocol.tcp': 0.5,
       'ip.extra': 0.25,
       'tcp.syn': 0.5,
+      'tcp.ecn': 0.5,
+      'tcp.odd-flags': 0,
       'tcp.ack-only': 0.5,
       'source.address.distinct': 0.75,
       'source.address.entropy': 1.5,

@@ -83,6 +83,7 @@ export const FEATURES: readonly Feature[] = [
   ofTcp('tcp.rst', (t) => t.rst),
   ofTcp('tcp.psh', (t) => t.psh),
   ofTcp('tcp.urg', (t) => t.urg),
+  ofTcp('tcp.ecn', (t) => t.ecn),
   ofTcp('tcp.odd-flags', (t) => t.odd),
   ofTcp('tcp.window.zero', (t) => t.zeroWindow),
   row('tcp.options.mean', 'bytes', 'model', NO_TCP, (t) => ratio(t.tcpOptionBytes, t.tcp)),

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ACK, FIN, ICMP, ICMP_V6, PSH, RST, SYN, TCP, UDP, URG } from '../capture/packet.ts'
+import { ACK, CWR, ECE, FIN, ICMP, ICMP_V6, PSH, RST, SYN, TCP, UDP, URG } from '../capture/packet.ts'
 import { AMPLIFIERS } from './amplifier.ts'
 import {
   DESTINATION_HASH,
@@ -58,6 +58,8 @@ export interface Tally {
   rst: number
   psh: number
   urg: number
+  /** ECE or CWR. */
+  ecn: number
   odd: number
   tcpOptionBytes: number
   zeroWindow: number
@@ -96,6 +98,7 @@ const COUNTS = [
   'rst',
   'psh',
   'urg',
+  'ecn',
   'odd',
   'tcpOptionBytes',
   'zeroWindow',
@@ -207,6 +210,7 @@ function countTcp(tally: Tally, flags: number, payload: number, shape: number): 
   if ((flags & RST) !== 0) tally.rst++
   if ((flags & PSH) !== 0) tally.psh++
   if ((flags & URG) !== 0) tally.urg++
+  if ((flags & (ECE | CWR)) !== 0) tally.ecn++
   const xmas = FIN | PSH | URG
   if ((flags & 0x3f) === 0 || (isSyn && (flags & (FIN | RST)) !== 0) || (flags & 0x3f) === xmas) tally.odd++
   tally.tcpOptionBytes += shape >>> 16
