@@ -49,6 +49,10 @@ export const VERBS = {
     summary: 'Look for what is wrong with a model file, here or on a web server',
     load: async () => (await import('./verb/scan.ts')).scan,
   },
+  collect: {
+    summary: 'Receive flow exports (NetFlow, IPFIX, sFlow) over UDP, and print them',
+    load: async () => (await import('./verb/collect.ts')).collect,
+  },
   status: {
     summary: 'Show what runs here and whether it is ready',
     load: async () => (await import('./verb/status.ts')).status,

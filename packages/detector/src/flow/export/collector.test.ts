@@ -76,6 +76,14 @@ describe('NetFlow v5', () => {
     ])
   })
 
+  it('keeps nothing of a datagram whose memory is used again', () => {
+    const { push, records } = collector()
+    const datagram = Buffer.from(netflow5)
+    push(datagram)
+    datagram.fill(0)
+    expect(records[0]?.source).toEqual(bytes(198, 51, 100, 7))
+  })
+
   it('follows the uptime over its wrap', () => {
     const { push, records } = collector()
     const wrapped = netflow5.slice()

@@ -44,7 +44,9 @@ export function flowCollector(onRecord: (record: FlowRecord) => void, limits: Te
   const store = templateStore(counts, limits)
   return {
     counts,
-    push(data, exporter, nowMs) {
+    push(datagram, exporter, nowMs) {
+      // A Buffer's `slice` is a view of memory that its socket uses again; that of a plain array is a copy.
+      const data = new Uint8Array(datagram.buffer, datagram.byteOffset, datagram.length)
       counts.datagrams++
       const arrival: Arrival = { data, exporter, nowMs, counts, onRecord }
       const version = data.length < 2 ? 0 : u16be(data, 0)
