@@ -73,3 +73,64 @@ describe('instrument()', () => {
     else expect(check(a, b)).toBe(gives)
   })
 })
+
+describe('the shapes of a refusal', () => {
+  const textsOf = (source: string) => instrument('shapes.ts', source).guards.map(({ text }) => text.replace(/;$/, ''))
+
+  it.each<[string, string, readonly string[]]>([
+    [
+      'undefined',
+      'function f(a: number): number | undefined { if (a > 9) return undefined; return a }',
+      ['return undefined'],
+    ],
+    [
+      'a reason',
+      "function f(a: number): string | undefined { if (a > 9) return 'large'; return undefined }",
+      [`return 'large'`],
+    ],
+    [
+      'a method’s undefined',
+      'const o = { f(a: number) { if (a > 9) return undefined; return a } }',
+      ['return undefined'],
+    ],
+    ['a check’s reason', "const o = { run(a: number) { return a > 9 ? 'large' : undefined } }", ['a > 9']],
+    ['a choice', 'const f = (a: number): number | undefined => (a > 0 && a < 9 ? a : undefined)', ['a > 0', 'a < 9']],
+    ['a drop', "function f(a: number) { if (a > 9) return drop('large'); take(a) }", [`return drop('large')`]],
+    [
+      'a throw after what is well',
+      'function f(a: number) { if (a > 0 && a < 9) return; throw e }',
+      ['a > 0', 'a < 9', 'throw e'],
+    ],
+    ['a negation', 'function f(a: number) { if (!(a > 0 && a < 9)) throw e }', ['a > 0', 'a < 9', 'throw e']],
+    [
+      'a constant',
+      'function f(a: number) { const is = a > 0 && a < 9; if (!is) throw e }',
+      ['a > 0', 'a < 9', 'throw e'],
+    ],
+    [
+      'a chosen constant',
+      'function f(a: number) { const b = a > 0 ? a : undefined; if (b === undefined) throw e }',
+      ['a > 0', 'throw e'],
+    ],
+  ])('%s', (_, source, texts) => {
+    expect(textsOf(source)).toEqual(texts)
+  })
+
+  it('is not a value that a function gives when all is well', () => {
+    expect(textsOf("const f = (a: number): string => { if (a > 9) return 'large'; return 'small' }")).toEqual([])
+    expect(textsOf('function f(a: number): void { if (a > 9) return; take(a) }')).toEqual([])
+  })
+
+  it('keeps the value of a constant, and what is inside of what', () => {
+    const source = `
+function f(a) {
+  const value = a && (() => (a > 1 ? a : 0))()
+  if (!value) throw new Error('none')
+  return value
+}`
+    Object.assign(globalThis, { __guardStands: () => true })
+    const f = new Function(`${instrument('f.ts', source).code}\nreturn f`)() as (a: number) => number
+    expect(f(5)).toBe(5)
+    expect(() => f(0)).toThrow('none')
+  })
+})

@@ -146,9 +146,13 @@ function refusingArm(choice: ts.ConditionalExpression, node: ts.Node): boolean |
 
 /** The returned expression of a function that is declared to give such a type. */
 function returned(node: ts.Node, type: RegExp): ts.Expression | undefined {
-  if (ts.isArrowFunction(node) && !ts.isBlock(node.body)) return type.test(typeAround(node)) ? node.body : undefined
-  return ts.isReturnStatement(node) && type.test(typeAround(node)) ? node.expression : undefined
+  if (ts.isArrowFunction(node) && !ts.isBlock(node.body))
+    return type.test(typeAround(node)) ? bare(node.body) : undefined
+  if (!ts.isReturnStatement(node) || node.expression === undefined) return undefined
+  return type.test(typeAround(node)) ? bare(node.expression) : undefined
 }
+
+const bare = (node: ts.Expression): ts.Expression => (ts.isParenthesizedExpression(node) ? bare(node.expression) : node)
 
 /** What the function gives that the node is in, or is. Methods have their types from an interface: a check's says why. */
 function typeAround(node: ts.Node): string {
