@@ -1,8 +1,9 @@
 import { CODES, type Code } from '@mystranet/schemas/codes'
+import { OUTCOMES } from '@mystranet/schemas/kinds'
 import type { HeaderCore } from '@mystranet/schemas/messages'
 import { describe, expect, it } from 'vitest'
 import type { AttemptRecord, RequestRecord } from '../ports.ts'
-import { judge, mayTryAgain } from './life.ts'
+import { codeOfClose, judge, mayTryAgain } from './life.ts'
 import { chooseAgent } from './route.ts'
 
 const attempt = (over: Partial<AttemptRecord> = {}): AttemptRecord => ({
@@ -83,6 +84,11 @@ describe('mayTryAgain()', () => {
   it('not after it expired', () => {
     expect(mayTryAgain(refused('AGENT_BUSY'), core(), 2, 10_000)).toBe(false)
   })
+})
+
+it('codeOfClose() names what the router saw, and nothing of what ended well', () => {
+  expect(codeOfClose(OUTCOMES.ABORTED)).toBe('INTERRUPTED')
+  expect(codeOfClose(OUTCOMES.STOP)).toBeUndefined()
 })
 
 describe('chooseAgent()', () => {

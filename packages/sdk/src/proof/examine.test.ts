@@ -659,3 +659,75 @@ it('a leaf before all events of its sender names no head of its chain', async ()
   const verdict = await tell({ batches: [second, first, ...rest] })
   expect(reasonFor(verdict, 'revocation')).toMatch(/the leaf of request names another chain head/)
 })
+
+describe('the leaf of a request', () => {
+  it.each<[string, (addendum: Addendum) => Addendum]>([
+    ['no sender', ({ sender: _, ...rest }) => rest],
+    ['no key', ({ senderKey: _, ...rest }) => rest],
+    ['as many other recipients', (addendum) => ({ ...addendum, recipients: [bytes(32, 1)] })],
+  ])('that names %s is of another', async (_, change) => {
+    const verdict = await tell(addendumOf('request', change))
+    expect(reasonFor(verdict, 'request-inclusion')).toMatch(/its addendum names another sender/)
+  })
+})
+
+it.each<[string, CheckName, string, (saved: SavedAnswer) => SavedAnswer]>([
+  ['no receipt of the attempt', 'attempt-inclusion', 'the attempt has no receipt', ({ attempt: _, ...rest }) => rest],
+  [
+    'no receipt of the request',
+    'attempt-inclusion',
+    'the leaf of the request is not proven',
+    (saved) => withReceipt(saved, 'request', () => undefined),
+  ],
+  [
+    'no receipt of the attempt, for its time',
+    'freshness',
+    'the leaf of the attempt is not proven',
+    ({ attempt: _, ...rest }) => rest,
+  ],
+  [
+    'no receipt of the attempt, for its binding',
+    'binding',
+    'the leaf of the attempt is not proven',
+    ({ attempt: _, ...rest }) => rest,
+  ],
+  [
+    'no receipt of the attempt, for its table',
+    'routing-table',
+    'the leaf of the attempt is not proven',
+    ({ attempt: _, ...rest }) => rest,
+  ],
+  ['no reply', 'candidate', 'there is no answer', ({ open: _, close: __, ...rest }) => rest],
+  [
+    'no receipt of OPEN, for its model',
+    'model-statement',
+    'the leaf of OPEN is not proven',
+    (saved) => withReceipt(saved, 'open', () => undefined),
+  ],
+  [
+    'no receipt of the routing table',
+    'routing-table',
+    'the routing table or its receipt is not here',
+    ({ routingTableReceipt: _, ...rest }) => rest,
+  ],
+  [
+    'no receipt of OPEN',
+    'attempt-inclusion',
+    'the leaf of OPEN is not proven',
+    (saved) => withReceipt(saved, 'open', () => undefined),
+  ],
+  [
+    'no receipt of OPEN, for its keys',
+    'keys',
+    'the leaf of OPEN is not proven',
+    (saved) => withReceipt(saved, 'open', () => undefined),
+  ],
+])('with %s it says so', async (_, name, reason, saved) => {
+  const verdict = await tell({ saved })
+  expect(verdict.checks.find((row) => row.name === name)).toMatchObject({ result: 'skipped', reason })
+})
+
+it('the keys of an answer without OPEN are those of its CLOSE', async () => {
+  const verdict = await tell({ saved: ({ open: _, ...rest }) => rest })
+  expect(named(verdict, 'fail')).not.toContain('keys')
+})

@@ -16,8 +16,8 @@ export const modelChecks: readonly Check[] = [
     after: ['answer-commitment', 'open-inclusion'],
     async run(facts) {
       const { open, openContent, saved, trust, checkpoints, logged } = facts
-      if (!open || !openContent) return 'the content of OPEN is not proven'
-      const { sender: agent, senderKey: key } = open.core
+      if (!openContent) return 'the content of OPEN is not proven'
+      const { sender: agent, senderKey: key } = open!.core
       const statement = await verifyModelStatement(openContent.modelStatement, { network: trust.network, agent, key })
       if (!saved.modelStatementReceipt) return 'the model statement has no receipt'
       const { leaf, position } = await verifyReceipt(saved.modelStatementReceipt, trust, checkpoints)
