@@ -1,4 +1,4 @@
-// `pnpm mutate [part of an id…] [--tests glob…]`: removes each guard of the verifiers and of the router's admission in turn,
+// `pnpm mutate [part of an id…] [--tests glob]…`: removes each guard of the verifiers and of the router's admission in turn,
 // and names the test that turns red. A guard that no test misses is a survivor, and the run is red. The tests that are tried
 // are those in which the guard refused something: the others cannot see it go. `--tests` takes only these test files, for
 // a quick look at a few guards: what survives it may yet be missed by a test elsewhere.

@@ -4,7 +4,7 @@ import { testSigner } from '../../test/note-keys.ts'
 import { verifyCheckpoint } from './checkpoint.ts'
 import { about } from './checks/check.ts'
 import { signCosignature, verifyCosignature } from './cosignature.ts'
-import { encodeLeaf, parseLeaf } from './leaf.ts'
+import { encodeLeaf } from './leaf.ts'
 import { createFrontier, EMPTY_ROOT, hashNode } from './merkle.ts'
 import { ED25519_TYPE, encodeNote, encodeSignatureLine, signNote } from './note.ts'
 import { type Policy, parsePolicy } from './policy.ts'
@@ -30,21 +30,6 @@ it.each(['partition', 'previous', 'subject'] as const)('a leaf has 32 bytes of %
     subject: hash,
   } as const
   expect(() => encodeLeaf({ ...leaf, [name]: new Uint8Array(31) })).toThrow(`${name} has 31 bytes`)
-})
-
-it('a leaf is of a kind that is known', () => {
-  const hash = new Uint8Array(32)
-  const bytes = encodeLeaf({
-    kind: 'request',
-    timeMs: 1,
-    seq: 1n,
-    attempt: 0,
-    partition: hash,
-    previous: hash,
-    subject: hash,
-  })
-  bytes[18] = 99
-  expect(() => parseLeaf(bytes)).toThrow(/unknown kind 99/)
 })
 
 it('a key of a log cosigns nothing', async () => {
