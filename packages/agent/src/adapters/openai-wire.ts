@@ -37,7 +37,7 @@ async function* readLines(body: AsyncIterable<Uint8Array>): AsyncGenerator<strin
       const text = decoder.decode(bytes, { stream: true })
       held += text
       // Looked through only when a line may end in it: a long line in small pieces must not cost the square of its length.
-      const mayEnd = isReturnHeld || /[\r\n]/.test(text)
+      const mayEnd: boolean = isReturnHeld || /[\r\n]/.test(text)
       const lines = mayEnd ? held.split(/\r\n|\n|\r(?!$)/) : [held]
       held = lines.pop() ?? ''
       isReturnHeld = mayEnd && held.endsWith('\r')
