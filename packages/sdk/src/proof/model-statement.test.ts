@@ -58,6 +58,14 @@ describe('a registry entry and an authorization', () => {
     await expect(verifyAuthorization(authorization!, full, story.trust, T0)).rejects.toThrow(/authorization or none/)
   })
 
+  it('authorize one agent and one file', async () => {
+    const { authorization } = story.saved
+    const toAnother = { ...statement, agent: story.user }
+    await expect(verifyAuthorization(authorization!, toAnother, story.trust, T0)).rejects.toThrow(/another agent/)
+    const ofAnother = { ...statement, fileDigest: bytes(32, 99) }
+    await expect(verifyAuthorization(authorization!, ofAnother, story.trust, T0)).rejects.toThrow(/fileDigest/)
+  })
+
   it('hold an absent digest of the statement against the entry', async () => {
     await expect(verifyRegistryEntry(story.saved.registryEntry!, statement, story.trust)).rejects.toThrow(
       /chatTemplateDigest/,

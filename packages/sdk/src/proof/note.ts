@@ -122,8 +122,8 @@ export async function verifyNote(note: SignedNote, known: readonly NoteKey[]): P
   for (const line of note.signatures) {
     const key = known.find((candidate) => candidate.type === ED25519_TYPE && isSignedBy(line, candidate))
     if (key === undefined) continue
-    const valid = line.signature.length === 64 && (await verifyEd25519(key.publicKey, message, line.signature))
-    if (!valid) throw untrusted(`the signature of ${key.keyName} does not verify`)
+    if (!(await verifyEd25519(key.publicKey, message, line.signature)))
+      throw untrusted(`the signature of ${key.keyName} does not verify`)
     signers.push(key)
   }
   if (signers.length === 0) throw untrusted('no known key signed it')

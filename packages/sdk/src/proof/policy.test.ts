@@ -44,6 +44,22 @@ describe('parsePolicy()', () => {
     expect(policy.quorum).toBe('both')
   })
 
+  it.each([
+    ['log', 'log vkey [url]'],
+    [`log ${logVkey(0)} https://log.test/ more`, 'log vkey [url]'],
+    ['witness', 'witness name vkey [url]'],
+    ['witness X', 'witness name vkey [url]'],
+    [`witness X ${vkey(1)} https://x.test/ more`, 'witness name vkey [url]'],
+    ['group', 'group name k member…'],
+    ['group X', 'group name k member…'],
+    ['group X 1', 'group name k member…'],
+    ['quorum', 'quorum name'],
+    ['quorum none none', 'quorum name'],
+  ])('refuses “%s” by the number of its words', (line, form) => {
+    expect(() => parse(`${line}\n`)).toThrow(INVALID)
+    expect(() => parse(`${line}\n`)).toThrow(`line 1: wanted “${form}”`)
+  })
+
   it('keeps octets that are not UTF-8 apart and whole', () => {
     const line = (name: number[], i: number) => concat(utf8('witness '), Uint8Array.from(name), utf8(` ${vkey(i)}\n`))
     const bytes = concat(

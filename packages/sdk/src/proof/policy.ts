@@ -139,43 +139,68 @@ export function holdsIndependently(
 
 function readLine(draft: Draft, [keyword, ...rest]: string[]): void {
   if (keyword === undefined || keyword.startsWith('#')) return
-  const read = LINES[keyword]
-  if (read === undefined) throw new Error(`unknown keyword ${JSON.stringify(keyword)}`)
-  read(draft, rest)
+  const line = LINES[keyword]
+  if (line === undefined) throw new Error(`unknown keyword ${JSON.stringify(keyword)}`)
+  if (rest.length < line.least || rest.length > line.most) throw new Error(`wanted “${keyword} ${line.form}”`)
+  line.read(draft, rest)
 }
 
-const LINES: Partial<Record<string, (draft: Draft, tokens: string[]) => void>> = {
-  log({ logs }, [vkey, url, ...more]) {
-    if (vkey === undefined || more.length > 0) throw new Error('wanted “log vkey [url]”')
-    const key = readKey(vkey, ED25519_TYPE, logs)
-    logs.push({ key, ...(url !== undefined && { url }) })
-    refuseMany(logs, 'logs')
+interface Line {
+  readonly form: string
+  /** Words after the keyword. */
+  readonly least: number
+  readonly most: number
+  /** The defaults in its parameters are never taken: `least` words are there. */
+  read(draft: Draft, words: readonly string[]): void
+}
+
+const LINES: Partial<Record<string, Line>> = {
+  log: {
+    form: 'vkey [url]',
+    least: 1,
+    most: 2,
+    read({ logs }, [vkey = '', url]) {
+      const key = readKey(vkey, ED25519_TYPE, logs)
+      logs.push({ key, ...(url !== undefined && { url }) })
+      refuseMany(logs, 'logs')
+    },
   },
-  witness(draft, [name, vkey, url, ...more]) {
-    if (name === undefined || vkey === undefined || more.length > 0) throw new Error('wanted “witness name vkey [url]”')
-    refuseDefined(draft, name)
-    const key = readKey(vkey, COSIGNATURE_TYPE, draft.witnesses)
-    draft.witnesses.push({ name, key, ...(url !== undefined && { url }) })
-    refuseMany(draft.witnesses, 'witnesses')
+  witness: {
+    form: 'name vkey [url]',
+    least: 2,
+    most: 3,
+    read(draft, [name = '', vkey = '', url]) {
+      refuseDefined(draft, name)
+      const key = readKey(vkey, COSIGNATURE_TYPE, draft.witnesses)
+      draft.witnesses.push({ name, key, ...(url !== undefined && { url }) })
+      refuseMany(draft.witnesses, 'witnesses')
+    },
   },
-  group(draft, [name, count, ...members]) {
-    if (name === undefined || count === undefined || members.length === 0)
-      throw new Error('wanted “group name k member…”')
-    refuseDefined(draft, name)
-    for (const [at, member] of members.entries()) {
-      if (!isDefined(draft, member)) throw new Error(`member ${JSON.stringify(member)} is not defined above`)
-      const used = members.indexOf(member) !== at || draft.groups.some((group) => group.members.includes(member))
-      if (used) throw new Error(`member ${JSON.stringify(member)} is in a group already`)
-    }
-    draft.groups.push({ name, threshold: readThreshold(count, members.length), members })
-    refuseMany(draft.groups, 'groups')
+  group: {
+    form: 'name k member…',
+    least: 3,
+    most: Number.POSITIVE_INFINITY,
+    read(draft, [name = '', count = '', ...members]) {
+      refuseDefined(draft, name)
+      for (const [at, member] of members.entries()) {
+        if (!isDefined(draft, member)) throw new Error(`member ${JSON.stringify(member)} is not defined above`)
+        const used = members.indexOf(member) !== at || draft.groups.some((group) => group.members.includes(member))
+        if (used) throw new Error(`member ${JSON.stringify(member)} is in a group already`)
+      }
+      draft.groups.push({ name, threshold: readThreshold(count, members.length), members })
+      refuseMany(draft.groups, 'groups')
+    },
   },
-  quorum(draft, [name, ...more]) {
-    if (name === undefined || more.length > 0) throw new Error('wanted “quorum name”')
-    if (draft.quorum !== undefined) throw new Error('a second quorum line')
-    if (name !== 'none' && !isDefined(draft, name))
-      throw new Error(`quorum ${JSON.stringify(name)} is not defined above`)
-    draft.quorum = name
+  quorum: {
+    form: 'name',
+    least: 1,
+    most: 1,
+    read(draft, [name = '']) {
+      if (draft.quorum !== undefined) throw new Error('a second quorum line')
+      if (name !== 'none' && !isDefined(draft, name))
+        throw new Error(`quorum ${JSON.stringify(name)} is not defined above`)
+      draft.quorum = name
+    },
   },
 }
 Object.setPrototypeOf(LINES, null)
