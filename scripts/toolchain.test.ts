@@ -124,7 +124,7 @@ describe('scripts/toolchain.mjs', () => {
   it('names the tasks when it gets another word', async () => {
     expect(await run('toString')).toMatchObject({
       code: 1,
-      printed: expect.stringContaining('demo, weave, bench, faults, test'),
+      printed: expect.stringContaining('demo, weave, bench, fuzz, faults, test'),
     })
   })
 })

@@ -33,25 +33,25 @@ test('a reader who leaves standard output and standard error does not end it', a
   // Before it says that it is ready, on standard output, and that its agent died, on standard error.
   child.stdout?.destroy()
   child.stderr?.destroy()
-  await until('it is ready', () => isReady(url), 20_000)
+  await until('it is ready', () => isReady(url), 60_000)
   const pid = (await agentPid()) as number
   process.kill(pid, 'SIGKILL')
-  await until('another agent', async () => ![pid, undefined].includes(await agentPid()) && (await isReady(url)), 30_000)
+  await until('another agent', async () => ![pid, undefined].includes(await agentPid()) && (await isReady(url)), 60_000)
   expect(await here.weave('ask', 'misty.weave', 'x')).toMatchObject({ code: 0 })
   expect(child.exitCode).toBeNull()
   child.kill('SIGTERM')
   expect((await ended(child)).code).toBe(0)
-}, 60_000)
+}, 180_000)
 
 test('whoever reads a question’s answer and leaves ends the question', async () => {
   const { url } = await start()
-  await until('it is ready', () => isReady(url), 20_000)
+  await until('it is ready', () => isReady(url), 60_000)
   const asking = spawnWeave(['ask', 'misty.weave', 'slow', '--state', here.state])
   await new Promise((resolve) => asking.stdout?.once('data', resolve))
   asking.stdout?.destroy()
   expect((await ended(asking)).code).toBe(130)
   await until('the run ended', async () => (await here.journal()).at(-1)?.endsWith('cancelled') === true)
-}, 60_000)
+}, 180_000)
 
 test('a fault that nobody caught ends it with 70 and its reason, and the next start goes on', async () => {
   const fault = `if (process.argv[2] === 'up') setTimeout(() => Promise.reject(new Error('planned fault')), 2_000)`
@@ -60,12 +60,12 @@ test('a fault that nobody caught ends it with 70 and its reason, and the next st
   expect(code).toBe(70)
   expect(stderr).toContain('weave: ended by a fault of its own, with 70: Error: planned fault')
   const { url } = await start()
-  await until('it is ready', () => isReady(url), 20_000)
-}, 60_000)
+  await until('it is ready', () => isReady(url), 60_000)
+}, 180_000)
 
 test('a terminal that closes lets the agent finish what runs', async () => {
   const { child, url } = await start()
-  await until('it is ready', () => isReady(url), 20_000)
+  await until('it is ready', () => isReady(url), 60_000)
   const asking = here.weave('ask', 'misty.weave', 'slow')
   await until('it runs', async () => (await here.journal()).at(-1)?.endsWith('start') === true)
   // A closing terminal tells every process of it.
@@ -73,4 +73,4 @@ test('a terminal that closes lets the agent finish what runs', async () => {
   child.kill('SIGHUP')
   expect(await asking).toMatchObject({ code: 0 })
   expect((await ended(child)).code).toBe(0)
-}, 60_000)
+}, 180_000)

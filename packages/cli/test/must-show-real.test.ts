@@ -82,7 +82,8 @@ async function share(pid: number, ms: number): Promise<number> {
 /** The engine computes now, and no more from 250 ms after somebody left. */
 async function stopsWithin250Ms(pid: number, leave: () => void | Promise<void>): Promise<void> {
   // How much of a processor it gets is the machine's affair: other tests run beside this one.
-  const busy = await share(pid, 300)
+  let busy = 0
+  for (let tries = 0; tries < 10 && busy <= 0.1; tries++) busy = await share(pid, 300)
   expect(busy).toBeGreaterThan(0.1)
   await leave()
   await new Promise((resolve) => setTimeout(resolve, 250))
