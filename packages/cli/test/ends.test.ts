@@ -1,5 +1,6 @@
 /** What does not end `weave up`, and what does: its output that nobody reads, signals of a terminal, a fault of its own. */
 import type { ChildProcess } from 'node:child_process'
+import { rm, writeFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { ended, type Place, place, slowly, spawnWeave, until } from './weave.ts'
@@ -21,7 +22,10 @@ async function start(env: Record<string, string> = {}) {
   const child = spawnWeave(['up', '--json', '--state', here.state, ...flags], { ...journal, ...env })
   running = child
   const lines = createInterface({ input: child.stdout as NonNullable<typeof child.stdout> })
-  const first = await new Promise<string>((resolve) => lines.once('line', resolve))
+  const first = await new Promise<string>((resolve, reject) => {
+    lines.once('line', resolve)
+    child.once('exit', (code) => reject(new Error(`weave up ended with ${code} before it was ready`)))
+  })
   return { child, url: (JSON.parse(first) as { url: string }).url }
 }
 const isReady = async (url: string) => (await fetch(`${url}/readyz`).catch(() => undefined))?.status === 200
@@ -54,11 +58,14 @@ test('whoever reads a question’s answer and leaves ends the question', async (
 }, 180_000)
 
 test('a fault that nobody caught ends it with 70 and its reason, and the next start goes on', async () => {
-  const fault = `if (process.argv[2] === 'up') setTimeout(() => Promise.reject(new Error('planned fault')), 2_000)`
+  const watch = `setInterval(() => existsSync(${JSON.stringify(here.path('fault'))}) && Promise.reject(new Error('planned fault')), 50)`
+  const fault = `import { existsSync } from 'node:fs'; if (process.argv[2] === 'up') ${watch}.unref()`
   const { child } = await start({ NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(fault)}` })
+  await writeFile(here.path('fault'), '')
   const { code, stderr } = await ended(child)
   expect(code).toBe(70)
   expect(stderr).toContain('weave: ended by a fault of its own, with 70: Error: planned fault')
+  await rm(here.path('fault'))
   const { url } = await start()
   await until('it is ready', () => isReady(url), 60_000)
 }, 180_000)
