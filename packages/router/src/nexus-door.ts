@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { decode, encode, KeyChain, KeyEvents, Receipts, Routes, SignedKeyEvent } from '@mystranet/schemas/messages'
+import { encode, KeyChain, KeyEvents, Receipts, Routes, SignedKeyEvent } from '@mystranet/schemas/messages'
 import { fromHex, toHex, utf8 } from '@mystranet/sdk/bytes'
 import { read } from '@mystranet/sdk/envelope'
 import { sha256 } from '@mystranet/sdk/proof/merkle'
@@ -39,11 +39,11 @@ export function nexusDoor(deps: NexusDoorDeps): NexusDoor {
   return {
     submit: (packet) => nexus.submit(packet),
     readAnswer: async (packet, fetch) => answerStream(await nexus.readAnswer(packet, fetch), heartbeatMs),
-    routes: () => routesOf(nexus),
+    routes: () => routesOf(nexus, log.published()?.note),
     async keys(instance) {
-      const found = await nexus.keyring.find(instance)
-      if (found === undefined) throw new RouterError('NOT_FOUND', 'Cannot show the keys: the instance is not enrolled')
-      return encode(KeyChain, { events: found.logged })
+      const chain = await nexus.keyring.show(instance)
+      if (chain === undefined) throw new RouterError('NOT_FOUND', 'Cannot show the keys: the instance is not enrolled')
+      return encode(KeyChain, chain)
     },
     async enrol(bytes) {
       const { events, invite } = read(KeyEvents, bytes)
@@ -60,18 +60,22 @@ export function nexusDoor(deps: NexusDoorDeps): NexusDoor {
   }
 }
 
-async function routesOf({ tables, keyring }: NexusDoorDeps['nexus']): Promise<Uint8Array> {
-  const shown = await tables.shown()
+/** @param under The checkpoint for all of it: a newer one may come while it is put together. */
+async function routesOf(
+  { tables, keyring }: NexusDoorDeps['nexus'],
+  under: Uint8Array | undefined,
+): Promise<Uint8Array> {
+  const shown = await tables.shown(under)
   if (shown === undefined) throw new RouterError('NO_ROUTE', 'Cannot show the routes: no routing table is in force')
-  const { stored, known } = shown
+  const { document, receipt, known } = shown
   const names = new Set(
     known.table.rules.flatMap(({ candidates }) => candidates.map(({ instance }) => toHex(instance))),
   )
-  const chains = await Promise.all([...names].map((name) => keyring.offer(fromHex(name) as Uint8Array)))
+  const chains = await Promise.all([...names].map((name) => keyring.offer(fromHex(name) as Uint8Array, under)))
   return encode(Routes, {
-    routingTable: stored.document,
-    receipt: parseReceipt(stored.receipt),
-    candidates: chains.flatMap((chain) => (chain === undefined ? [] : [decode(KeyChain, chain)])),
+    routingTable: document,
+    receipt,
+    candidates: chains.filter((chain) => chain !== undefined),
   })
 }
 

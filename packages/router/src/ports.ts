@@ -10,6 +10,7 @@
 import type { AgentMessage, RouterMessage } from '@mystranet/schemas/link'
 import type { RecordType } from '@mystranet/sdk/envelope'
 import type { LeafKind } from '@mystranet/sdk/proof/leaf'
+import type { Receipt } from '@mystranet/sdk/proof/receipt'
 import type { LeafDraft } from './log/leaves.ts'
 
 /** Commits leaves to the transparency log. */
@@ -25,6 +26,16 @@ export interface PacketLog {
   commit(drafts: readonly LeafDraft[], options?: { readonly patienceMs?: number }): Promise<readonly Uint8Array[]>
   /** The confirmed receipt of a leaf, or undefined. */
   find(kind: LeafKind, subject: Uint8Array, attempt: number): Promise<Uint8Array | undefined>
+  /**
+   * Proves leaves of earlier rounds anew, so that what is shown together stands under one checkpoint; without a write or a
+   * signature. For key events, routing tables and model statements alone, of which only the place counts: a packet's
+   * receipt says when witnesses had seen it, and stays as it is.
+   *
+   * @param receipts As the log gave them.
+   * @param under The checkpoint of a receipt of this log; the newest for leaves that it does not cover, and without it.
+   * @returns In their order. One that this log cannot prove anew stays as it is.
+   */
+  prove(receipts: readonly Receipt[], under?: Uint8Array): Promise<readonly Receipt[]>
 }
 
 /**

@@ -17,7 +17,13 @@ import {
 } from '@mystranet/sdk/keys/chain'
 import { KEY_EVENT_TYPES, keyEventDigest } from '@mystranet/sdk/keys/event'
 import { controlPartition } from '@mystranet/sdk/proof/leaf'
-import { END_OF_LOG, encodeReceipt, parseReceipt, rememberCheckpoints } from '@mystranet/sdk/proof/receipt'
+import {
+  END_OF_LOG,
+  encodeReceipt,
+  parseReceipt,
+  type Receipt,
+  rememberCheckpoints,
+} from '@mystranet/sdk/proof/receipt'
 import { RouterError } from '../errors.ts'
 import type { Desk } from './desk.ts'
 
@@ -35,10 +41,12 @@ export interface Keyring {
    * @throws {PacketError | RouterError} `KEY_UNKNOWN`, `KEY_REVOKED` or `KEY_EXPIRED`.
    */
   live(instance: Uint8Array, key: Uint8Array): Promise<KnownChain>
-  /** Exact bytes of what to show beside a packet of one key. */
-  excerpt(instance: Uint8Array, key: Uint8Array): Promise<Uint8Array>
-  /** Exact bytes of what a client needs to seal to an instance: its live packet keys and prekeys. */
-  offer(instance: Uint8Array): Promise<Uint8Array | undefined>
+  /** Exact bytes of what to show beside a packet of one key. @param under As of `PacketLog.prove`. */
+  excerpt(instance: Uint8Array, key: Uint8Array, under?: Uint8Array): Promise<Uint8Array>
+  /** What a client needs to seal to an instance: its live packet keys and prekeys. @param under As of `PacketLog.prove`. */
+  offer(instance: Uint8Array, under?: Uint8Array): Promise<KeyChain | undefined>
+  /** All events, under the newest checkpoint. */
+  show(instance: Uint8Array): Promise<KeyChain | undefined>
   /**
    * Logs key events of one instance, in their order; gives a receipt for each. Sent again, each gets its first receipt.
    *
@@ -73,6 +81,15 @@ export function createKeyring(desk: Desk): Keyring {
     if (found === undefined) throw new RouterError('KEY_UNKNOWN', 'Cannot trust the key: its instance is not enrolled')
     liveKey(found.chain, key, { leafIndex: END_OF_LOG, quorumTimeMs: desk.nowMs() })
     return found
+  }
+
+  /** The same chain, as few checkpoints as can be. */
+  const proven = async ({ events }: KeyChain, under?: Uint8Array): Promise<KeyChain> => {
+    const receipts = await desk.log.prove(
+      events.map(({ receipt }) => receipt),
+      under,
+    )
+    return { events: events.map(({ event }, i) => ({ event, receipt: receipts[i] as Receipt })) }
   }
 
   /** One event, alone among all that its instance logs. */
@@ -114,30 +131,30 @@ export function createKeyring(desk: Desk): Keyring {
   return {
     find,
     live,
-    async excerpt(instance, key) {
+    async excerpt(instance, key, under) {
       const found = await find(instance)
       if (found === undefined) throw new RouterError('KEY_UNKNOWN', 'Cannot show a chain: its instance is not enrolled')
-      return encode(
-        KeyChain,
-        excerptChain(
-          found.logged,
-          ({ type, key: each }) => type === KEY_EVENT_TYPES.PACKET_KEY && each !== undefined && equalBytes(each, key),
-        ),
+      const excerpt = excerptChain(
+        found.logged,
+        ({ type, key: each }) => type === KEY_EVENT_TYPES.PACKET_KEY && each !== undefined && equalBytes(each, key),
       )
+      return encode(KeyChain, await proven(excerpt, under))
     },
-    async offer(instance) {
+    async offer(instance, under) {
       const found = await find(instance)
       if (found === undefined) return undefined
       const nowMs = desk.nowMs()
       const prekeys = livePrekeys(found.chain, nowMs)
-      return encode(
-        KeyChain,
-        excerptChain(found.logged, ({ type, kemKey, notAfterMs = 0 }) =>
-          type === KEY_EVENT_TYPES.PREKEY
-            ? prekeys.some((each) => kemKey !== undefined && equalBytes(each.kemKey, kemKey))
-            : notAfterMs > nowMs,
-        ),
+      const excerpt = excerptChain(found.logged, ({ type, kemKey, notAfterMs = 0 }) =>
+        type === KEY_EVENT_TYPES.PREKEY
+          ? prekeys.some((each) => kemKey !== undefined && equalBytes(each.kemKey, kemKey))
+          : notAfterMs > nowMs,
       )
+      return proven(excerpt, under)
+    },
+    async show(instance) {
+      const found = await find(instance)
+      return found && proven({ events: found.logged })
     },
     async enrol(events, permit) {
       const [first] = events

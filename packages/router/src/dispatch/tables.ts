@@ -5,6 +5,7 @@
  */
 import { equalBytes, toHex } from '@mystranet/sdk/bytes'
 import { controlPartition } from '@mystranet/sdk/proof/leaf'
+import { parseReceipt, type Receipt } from '@mystranet/sdk/proof/receipt'
 import { isInForce, readSignedTable } from '@mystranet/sdk/proof/routing-table'
 import { RouterError } from '../errors.ts'
 import type { StoredTable } from '../ports.ts'
@@ -14,8 +15,8 @@ import type { KnownTable } from './route.ts'
 export interface Tables {
   /** Newest first. */
   known(): Promise<readonly KnownTable[]>
-  /** Document and receipt of the table in force. */
-  shown(): Promise<{ readonly stored: StoredTable; readonly known: KnownTable } | undefined>
+  /** Document and receipt of the table in force. @param under As of `PacketLog.prove`. */
+  shown(under?: Uint8Array): Promise<ShownTable | undefined>
   /**
    * Puts a table into force: verifies who signed it, its number and its predecessor, logs it, swaps it. The table in force
    * sent again gets its receipt.
@@ -23,6 +24,12 @@ export interface Tables {
    * @throws {PacketError | RouterError} `TABLE_INVALID`, `TABLE_ROLLED_BACK`, `TABLE_STALE`, `SIGNATURE_INVALID` …
    */
   publish(document: Uint8Array): Promise<Uint8Array>
+}
+
+export interface ShownTable {
+  readonly document: Uint8Array
+  readonly receipt: Receipt
+  readonly known: KnownTable
 }
 
 export function createTables(desk: Desk): Tables {
@@ -38,7 +45,13 @@ export function createTables(desk: Desk): Tables {
   }
   return {
     known: async () => (await load()).map(({ known }) => known),
-    shown: async () => (await load())[0],
+    async shown(under) {
+      const [current] = await load()
+      if (current === undefined) return undefined
+      const { document, receipt } = current.stored
+      const [anew] = await desk.log.prove([parseReceipt(receipt)], under)
+      return { document, receipt: anew as Receipt, known: current.known }
+    },
     publish: (document) =>
       desk.turns.inTurn('routing-table', async () => {
         const { table, digest, signedBy } = await readSignedTable(document, desk.trust)

@@ -731,3 +731,40 @@ it('the keys of an answer without OPEN are those of its CLOSE', async () => {
   const verdict = await tell({ saved: ({ open: _, ...rest }) => rest })
   expect(named(verdict, 'fail')).not.toContain('keys')
 })
+
+describe('key events, table and statement proven anew, an hour after the answer', () => {
+  const old = BATCHES[0]!.names
+  const later = (twist: Twist = {}, more: readonly string[] = []): Twist => ({
+    ...twist,
+    batches: [
+      ...(twist.batches ?? BATCHES),
+      { names: more, others: 900, atMs: T0 + 3_600_000, anew: [...old, ...(twist.batches?.[0]?.names ?? [])] },
+    ],
+  })
+
+  it('share one checkpoint, and prove as much as at first, though keys expired meanwhile', async () => {
+    // Live until the quorum of CLOSE's checkpoint, and no longer.
+    const { saved, trust } = await storyFixture(later({ agentNotAfterMs: T0 + 14_000 }))
+    const { checkpoint } = saved.routingTableReceipt!
+    const chains = [saved.senderKeys!, saved.agentKeys!].flatMap(({ events }) => events)
+    expect(chains.every(({ receipt }) => receipt.checkpoint === checkpoint)).toBe(true)
+    expect(saved.close?.receipt?.checkpoint).not.toEqual(checkpoint)
+    expect((await examine(saved, trust)).line).toBe('VERIFIED under "local"')
+  })
+
+  it('make no key live that had expired', async () => {
+    const verdict = await tell(later({ agentNotAfterMs: T0 + 11_999 }))
+    expect(reasonFor(verdict, 'keys')).toMatch(/KEY_EXPIRED|had expired/)
+  })
+
+  it('make no key live that had been revoked', async () => {
+    const verdict = await tell(later(agentRevocation(true)))
+    expect(reasonFor(verdict, 'keys')).toMatch(/KEY_REVOKED|had ended/)
+  })
+
+  it('keep a key live that was revoked after the answer, under the same checkpoint', async () => {
+    const { events } = agentRevocation(true)
+    const verdict = await tell(later({ events: events! }, ['agent-revocation']))
+    expect(verdict.line).toBe('VERIFIED under "local"')
+  })
+})

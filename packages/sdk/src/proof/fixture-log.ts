@@ -5,7 +5,7 @@
  */
 import { Addendum, encode, type Receipt } from '@mystranet/schemas/messages'
 import { sha256 } from '#primitives'
-import { toHex } from '../bytes.ts'
+import { toHex, utf8 } from '../bytes.ts'
 import type { Signer } from '../keys/signer.ts'
 import { encodeCheckpoint } from './checkpoint.ts'
 import { signCosignature } from './cosignature.ts'
@@ -27,6 +27,10 @@ export interface Batch {
   readonly names: readonly string[]
   /** Time of its leaves; its witnesses sign within the next two seconds. */
   readonly atMs: number
+  /** So many leaves of others come before them. */
+  readonly others?: number
+  /** Earlier leaves whose receipts are replaced by proofs under this batch's checkpoint. */
+  readonly anew?: readonly string[]
 }
 
 export interface StoryLogTwist {
@@ -49,7 +53,7 @@ export interface LoggedStory {
 
 const EVERYONE = ['witness2', 'witness3', 'witness4', 'witness5']
 
-/** Appends the entries in the order of the batches, and proves each under its batch's checkpoint. */
+/** Appends the entries in the order of the batches, and proves each under its batch's checkpoint, or under a later one. */
 export async function logStory(
   entries: ReadonlyMap<string, Entry>,
   batches: readonly Batch[],
@@ -60,7 +64,8 @@ export async function logStory(
   const order: string[] = []
   const receipts = new Map<string, Receipt>()
   const partitions = new Map<string, { seq: bigint; previous: Uint8Array }>()
-  for (const [at, { names, atMs }] of batches.entries()) {
+  for (const [at, { names, atMs, others = 0, anew = [] }] of batches.entries()) {
+    for (let i = 0; i < others; i++) hashes.push(sha256(utf8(`other ${at} ${i}`)))
     const fresh = names.map((name) => {
       const entry = entries.get(name)
       if (entry === undefined) throw new RangeError(`Cannot log ${name}: the story has no such entry`)
@@ -80,6 +85,10 @@ export async function logStory(
     for (const { name, leaf, addendum, index } of fresh) {
       const path = proveInclusion(hashes, index)
       receipts.set(name, { leaf, addendum, index: index === 0 ? undefined : BigInt(index), path, checkpoint })
+    }
+    for (const name of anew) {
+      const receipt = receipts.get(name) as Receipt
+      receipts.set(name, { ...receipt, path: proveInclusion(hashes, Number(receipt.index ?? 0n)), checkpoint })
     }
   }
   return { order, receipts }

@@ -1,0 +1,91 @@
+// Key events, routing table and model statements come under as few checkpoints as can be; a packet's receipts stay the first.
+
+import { Delivery, decode, KeyChain, Receipt, Routes, SavedAnswer } from '@mystranet/schemas/messages'
+import { toHex } from '@mystranet/sdk/bytes'
+import { parsePacket } from '@mystranet/sdk/envelope'
+import { verifyReceipt } from '@mystranet/sdk/proof/receipt'
+import { afterEach, describe, expect, it } from 'vitest'
+import { clientWorld } from './client-world.ts'
+import { partyOf, trust } from './router-world.ts'
+
+const worlds: { close(): Promise<void> }[] = []
+afterEach(async () => {
+  for (const world of worlds.splice(0)) await world.close()
+})
+async function setup() {
+  const made = await clientWorld(2)
+  worlds.push(made)
+  let seed = 150
+  /** Somebody else's leaves. */
+  const grow = async () => {
+    seed += 10
+    await made.world.enrol(await partyOf(seed, made.world.clock.nowMs))
+  }
+  const newest = () => made.wire.keep('/log/checkpoint')
+  return { ...made, grow, newest }
+}
+
+const notesOf = (receipts: readonly (Receipt | undefined)[]) =>
+  new Set(receipts.flatMap((each) => (each ? [toHex(each.checkpoint)] : [])))
+
+describe('what the router hands out of old leaves', () => {
+  it('is, in /v1/routes, under the newest checkpoint, and verifies', async () => {
+    const { wire, grow, newest, client } = await setup()
+    await grow()
+    const routes = decode(Routes, await wire.keep('/v1/routes'))
+    const receipts = [routes.receipt, ...routes.candidates.flatMap(({ events }) => events.map((each) => each.receipt))]
+    expect(receipts.length).toBeGreaterThan(4)
+    expect([...notesOf(receipts)]).toEqual([toHex(await newest())])
+    for (const receipt of receipts) await verifyReceipt(receipt, trust)
+    await expect(client.routes()).resolves.toMatchObject({ checkpoint: await newest() })
+  })
+
+  it('is, in /v1/keys, under the newest checkpoint, and verifies', async () => {
+    const { wire, grow, newest, user } = await setup()
+    await grow()
+    const { events } = decode(KeyChain, await wire.keep(`/v1/keys/${toHex(user.instance)}`))
+    expect([...notesOf(events.map(({ receipt }) => receipt))]).toEqual([toHex(await newest())])
+    for (const { receipt } of events) await verifyReceipt(receipt, trust)
+  })
+
+  it('is, in a delivery, under the checkpoint of the request, and in an answer under that of its attempt', async () => {
+    const { ask, attached, wire, grow } = await setup()
+    await grow()
+    let given: Uint8Array[] = []
+    wire.answer = (records) => {
+      given = records
+        .filter(({ type }) => type === 'agent-keys' || type === 'attempt-receipt')
+        .map(({ value }) => value)
+      return { records }
+    }
+    await ask()
+    const [chain, attempt] = given
+    const attemptReceipt = decode(Receipt, attempt as Uint8Array)
+    const { events } = decode(KeyChain, chain as Uint8Array)
+    const request = decode(Receipt, wire.receipts[0] as Uint8Array)
+    const [delivery] = attached.flatMap(({ heard }) =>
+      heard.flatMap((each) => (each.type === 'deliver' ? [parsePacket(each.packet).delivery as Uint8Array] : [])),
+    )
+    const { senderKeys } = decode(Delivery, delivery as Uint8Array)
+    const sender = decode(KeyChain, senderKeys as Uint8Array)
+    const old = [...events, ...sender.events].map(({ receipt }) => receipt)
+    expect(old.length).toBeGreaterThan(3)
+    expect([...notesOf([attemptReceipt, request, ...old])]).toEqual([toHex(request.checkpoint)])
+    for (const receipt of old) await verifyReceipt(receipt, trust)
+  })
+
+  it('leaves an answer with four checkpoints, its packets under the first that covered them, and VERIFIED', async () => {
+    const { client, question, wire, grow } = await setup()
+    for (let i = 0; i < 3; i++) await grow()
+    const answer = client.ask(question)
+    for await (const _ of answer);
+    const saved = decode(SavedAnswer, await answer.saved)
+    const packets = [saved.request.receipt, saved.attempt, saved.open?.receipt, saved.close?.receipt]
+    const chains = [saved.senderKeys, saved.agentKeys].flatMap((chain) => chain?.events ?? [])
+    const old = [saved.routingTableReceipt, saved.modelStatementReceipt, ...chains.map(({ receipt }) => receipt)]
+    expect(notesOf(packets).size).toBe(3)
+    expect(notesOf([...packets, ...old]).size).toBeLessThanOrEqual(5)
+    expect(saved.request.receipt).toEqual(decode(Receipt, wire.receipts[0] as Uint8Array))
+    expect((await answer.verified).verdict.line).toBe('VERIFIED under "local"')
+  })
+})
