@@ -4,7 +4,7 @@ import { Delivery, decode, KeyChain, Receipt, Routes, SavedAnswer } from '@mystr
 import { toHex } from '@mystranet/sdk/bytes'
 import { parsePacket } from '@mystranet/sdk/envelope'
 import { verifyReceipt } from '@mystranet/sdk/proof/receipt'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { clientWorld } from './client-world.ts'
 import { partyOf, trust } from './router-world.ts'
 
@@ -29,15 +29,20 @@ const notesOf = (receipts: readonly (Receipt | undefined)[]) =>
   new Set(receipts.flatMap((each) => (each ? [toHex(each.checkpoint)] : [])))
 
 describe('what the router hands out of old leaves', () => {
-  it('is, in /v1/routes, under the newest checkpoint, and verifies', async () => {
-    const { wire, grow, newest, client } = await setup()
+  it('is, in /v1/routes, under one checkpoint, the newest, and verifies', async () => {
+    const { world, wire, grow, newest, client } = await setup()
     await grow()
+    const { tables } = world.nexus
+    const { shown } = tables
+    const under = await newest()
+    // The log goes on while the reply is put together.
+    Object.assign(tables, { shown: (note?: Uint8Array) => shown(note).finally(grow) })
     const routes = decode(Routes, await wire.keep('/v1/routes'))
     const receipts = [routes.receipt, ...routes.candidates.flatMap(({ events }) => events.map((each) => each.receipt))]
     expect(receipts.length).toBeGreaterThan(4)
-    expect([...notesOf(receipts)]).toEqual([toHex(await newest())])
+    expect([...notesOf(receipts)]).toEqual([toHex(under)])
     for (const receipt of receipts) await verifyReceipt(receipt, trust)
-    await expect(client.routes()).resolves.toMatchObject({ checkpoint: await newest() })
+    await expect(client.routes()).resolves.toMatchObject({ document: routes.routingTable })
   })
 
   it('is, in /v1/keys, under the newest checkpoint, and verifies', async () => {
@@ -48,30 +53,53 @@ describe('what the router hands out of old leaves', () => {
     for (const { receipt } of events) await verifyReceipt(receipt, trust)
   })
 
-  it('is, in a delivery, under the checkpoint of the request, and in an answer under that of its attempt', async () => {
-    const { ask, attached, wire, grow } = await setup()
-    await grow()
-    let given: Uint8Array[] = []
+  it('is, in an answer, under the checkpoint of its attempt', async () => {
+    const { world, ask, wire, grow } = await setup()
+    // Each agent logs its statement when it answers first: one that is newer than the attempt is under the newest.
+    await ask()
+    await ask()
+    const { packets } = world.state.stores
+    const { replace } = packets
+    // The log goes on between a request's release and its answer.
+    Object.assign(packets, { replace: (...change: Parameters<typeof replace>) => replace(...change).finally(grow) })
+    const given = new Map<string, Uint8Array>()
     wire.answer = (records) => {
-      given = records
-        .filter(({ type }) => type === 'agent-keys' || type === 'attempt-receipt')
-        .map(({ value }) => value)
+      for (const { type, value } of records) given.set(type, value)
       return { records }
     }
     await ask()
-    const [chain, attempt] = given
-    const attemptReceipt = decode(Receipt, attempt as Uint8Array)
-    const { events } = decode(KeyChain, chain as Uint8Array)
-    const request = decode(Receipt, wire.receipts[0] as Uint8Array)
-    const [delivery] = attached.flatMap(({ heard }) =>
-      heard.flatMap((each) => (each.type === 'deliver' ? [parsePacket(each.packet).delivery as Uint8Array] : [])),
+    const [attempt, statement] = (['attempt-receipt', 'statement-receipt'] as const).map((type) =>
+      decode(Receipt, given.get(type) as Uint8Array),
     )
-    const { senderKeys } = decode(Delivery, delivery as Uint8Array)
-    const sender = decode(KeyChain, senderKeys as Uint8Array)
-    const old = [...events, ...sender.events].map(({ receipt }) => receipt)
-    expect(old.length).toBeGreaterThan(3)
-    expect([...notesOf([attemptReceipt, request, ...old])]).toEqual([toHex(request.checkpoint)])
+    const { events } = decode(KeyChain, given.get('agent-keys') as Uint8Array)
+    const request = decode(Receipt, wire.receipts.at(-1) as Uint8Array)
+    const old = [statement as Receipt, ...events.map(({ receipt }) => receipt)]
+    expect(old.length).toBeGreaterThan(2)
+    expect([...notesOf([attempt, request, ...old])]).toEqual([toHex(request.checkpoint)])
     for (const receipt of old) await verifyReceipt(receipt, trust)
+  })
+
+  it('is, in every delivery, under the checkpoint of the request, also after attempts that ran nothing', async () => {
+    const { client, question, attached } = await setup()
+    for (const agent of attached) agent.behaviour = { nack: 'AGENT_BUSY' }
+    await client.ask(question).packetId
+    const deliveries = await vi.waitFor(() => {
+      const found = attached.flatMap(({ heard }) =>
+        heard.flatMap((each) =>
+          each.type === 'deliver' ? [decode(Delivery, parsePacket(each.packet).delivery as Uint8Array)] : [],
+        ),
+      )
+      expect(found.length).toBeGreaterThan(1)
+      return found
+    }, 5_000)
+    const attempts = deliveries.map(({ attemptReceipt }) => decode(Receipt, attemptReceipt as Uint8Array))
+    expect(notesOf(attempts).size).toBe(deliveries.length)
+    for (const { requestReceipt, senderKeys } of deliveries) {
+      const { events } = decode(KeyChain, senderKeys as Uint8Array)
+      const { checkpoint } = decode(Receipt, requestReceipt as Uint8Array)
+      expect([...notesOf(events.map(({ receipt }) => receipt))]).toEqual([toHex(checkpoint)])
+      for (const { receipt } of events) await verifyReceipt(receipt, trust)
+    }
   })
 
   it('leaves an answer with four checkpoints, its packets under the first that covered them, and VERIFIED', async () => {
