@@ -40,6 +40,7 @@ import { trustedProducers } from '../topic/producers.ts'
 import { createTopics, type Topics } from '../topic/topics.ts'
 import type { Trace } from '../trace.ts'
 import { createWitness } from '../witness/witness.ts'
+import { type Linger, lingerOf } from './linger.ts'
 
 /** Keys that a router holds. None of them signs a routing table. */
 export interface RouterKeys {
@@ -167,6 +168,7 @@ export async function openRouter(options: StartOptions): Promise<StartedRouter> 
   const timer = setInterval(() => void tick(), TICK_MS)
   timer.unref()
   let server: ServerType | undefined
+  let linger: Linger | undefined
 
   return {
     app,
@@ -181,6 +183,7 @@ export async function openRouter(options: StartOptions): Promise<StartedRouter> 
     async listen() {
       const opened = await listen(app, config)
       server = opened.server
+      linger = lingerOf(server)
       fabric?.serve(door)
       trace.stage('listen', { url: opened.url })
       return opened.url
@@ -190,6 +193,7 @@ export async function openRouter(options: StartOptions): Promise<StartedRouter> 
       const until = Date.now() + graceMs
       while (Date.now() < until && links.agents().some(({ running }) => running > 0)) await pause(50)
       clearInterval(timer)
+      await linger?.quiet()
       if (server !== undefined) await shut(server)
       await tick()
       await nexus.idle()
