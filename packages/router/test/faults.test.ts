@@ -6,6 +6,7 @@ import { parseLeaf } from '@mystranet/sdk/proof/leaf'
 import { describe, expect, it } from 'vitest'
 import { memoryStores } from '../src/adapters/memory/stores.ts'
 import type { DispatchStores } from '../src/adapters/sqlite/stores.ts'
+import { RouterError } from '../src/errors.ts'
 import { attachAgent, openWorld, partyOf, ruleFor, senderOf, worldState } from './router-world.ts'
 
 const WRITES = new Set([
@@ -39,9 +40,9 @@ function failingStores() {
         return async (...values: unknown[]) => {
           state.writes.push(title)
           const isIt = state.fault !== undefined && state.fault.at-- === 0
-          if (isIt && !state.fault?.persisted) throw new Error(`failed: ${title}`)
+          if (isIt && !state.fault?.persisted) throw new RouterError('STORE_FAILED', `failed: ${title}`)
           const result: unknown = await method.apply(target, values)
-          if (isIt) throw new Error(`failed but persisted: ${title}`)
+          if (isIt) throw new RouterError('STORE_FAILED', `failed but persisted: ${title}`)
           return result
         }
       },
@@ -63,8 +64,10 @@ async function run(fault: Fault | undefined) {
   state.writes = []
   state.fault = fault
   const receipts: Uint8Array[] = []
+  const told: (string | number)[] = []
   for (let tries = 0; tries < 3 && receipts.length === 0; tries++) {
     const response = await sender.post(request.bytes)
+    told.push(response.ok ? 200 : ((await response.clone().json()) as { code: string }).code)
     if (response.ok) receipts.push(new Uint8Array(await response.arrayBuffer()))
   }
   const agent = attachAgent(world, party)
@@ -83,7 +86,7 @@ async function run(fault: Fault | undefined) {
     .filter(({ subject }) => toHex(subject) === id)
   const record = (await stores.packets.find(id))?.record
   await world.close()
-  return { writes: state.writes, receipts, leaves, record, agent, answered: again.status }
+  return { writes: state.writes, told, receipts, leaves, record, agent, answered: again.status }
 }
 
 describe('a submission whose writes fail', async () => {
@@ -97,7 +100,8 @@ describe('a submission whose writes fail', async () => {
   for (const persisted of [false, true]) {
     for (const [at, name] of submission.entries()) {
       it(`gets its one receipt after ${name} ${persisted ? 'failed but persisted' : 'failed'}, and runs once`, async () => {
-        const { receipts, leaves, record, agent, answered } = await run({ at, persisted })
+        const { told, receipts, leaves, record, agent, answered } = await run({ at, persisted })
+        expect(told).toEqual(['STORE_FAILED', 200])
         expect(answered).toBe(200)
         expect(receipts[0]).toEqual(receipts[1])
         expect(leaves.map(({ kind }) => kind)).toEqual(['request', 'attempt'])

@@ -177,13 +177,11 @@ export function exportReceipt({ leaf, addendum, index, path, checkpoint }: Recei
  * @throws {PacketError} `NOTE_MALFORMED` or `PROOF_INVALID`.
  */
 export function importReceipt(file: Uint8Array): Receipt {
-  const { extra, leafIndex, path, note } = parseTlogProof(file)
-  const length = extra !== undefined && extra.length >= 2 ? (extra[0]! << 8) | extra[1]! : undefined
-  if (extra === undefined || length === undefined || extra.length < 2 + length) {
-    throw invalid('its extra line does not hold a leaf')
-  }
-  const leaf = extra.slice(2, 2 + length)
-  const addendum = extra.length > 2 + length ? extra.slice(2 + length) : undefined
+  const { extra = new Uint8Array(0), leafIndex, path, note } = parseTlogProof(file)
+  const end = 2 + ((extra[0] ?? 0) << 8) + (extra[1] ?? 0)
+  if (extra.length < end) throw invalid('its extra line does not hold a leaf')
+  const leaf = extra.slice(2, end)
+  const addendum = extra.length > end ? extra.slice(end) : undefined
   const receipt: Receipt = { leaf, addendum, index: leafIndex === 0n ? undefined : leafIndex, path, checkpoint: note }
   try {
     encode(Receipt, receipt)

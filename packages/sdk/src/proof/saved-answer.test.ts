@@ -74,22 +74,25 @@ describe('the JSON form', () => {
     )
   })
 
-  it.each<[string, (json: Record<string, Record<string, unknown>>) => unknown]>([
+  it.each<[string, (json: Record<string, Record<string, unknown>>) => unknown, RegExp?]>([
     ['an unknown field', (json) => ({ ...json, comment: '' })],
     ['an unknown field within', (json) => ({ ...json, request: { ...json['request'], x: 1 } })],
     ['a missing field', ({ request: _, ...json }) => json],
-    ['a list', () => []],
-    ['null', () => null],
+    ['a list', () => [], /SavedAnswer is no object/],
+    ['null', () => null, /SavedAnswer is no object/],
+    ['text for an object', (json) => ({ ...json, request: '' }), /is no object/],
+    ['a number for bytes', (json) => ({ ...json, request: { ...json['request'], header: 8 } }), /is not base64/],
     ['capitals in hex', (json) => ({ ...json, request: { ...json['request'], signature: 'AB'.repeat(64) } })],
     ['loose base64', (json) => ({ ...json, request: { ...json['request'], header: 'QQ' } })],
     ['a number for text', (json) => ({ ...json, attempt: { ...json['attempt'], index: 8 } })],
     ['a leading zero', (json) => ({ ...json, attempt: { ...json['attempt'], index: '08' } })],
     ['text for a number', (json) => ({ ...json, version: '1' })],
-    ['text for a list', (json) => ({ ...json, attempt: { ...json['attempt'], path: 'a' } })],
+    ['text for a list', (json) => ({ ...json, attempt: { ...json['attempt'], path: 'a' } }), /is no list/],
     ['a name of the prototype', (json) => JSON.parse(JSON.stringify(json).replace('"version"', '"__proto__"'))],
-  ])('refuses %s', (_, change) => {
+  ])('refuses %s', (_, change, guard = /./) => {
     const json = JSON.parse(savedAnswerToJson(saved))
     expect(() => savedAnswerFromJson(JSON.stringify(change(json)))).toThrow(INVALID)
+    expect(() => savedAnswerFromJson(JSON.stringify(change(json)))).toThrow(guard)
   })
 
   it('meets arbitrary text with ANSWER_INVALID only', () => {

@@ -81,6 +81,7 @@ describe('parseTrustFile()', () => {
     ['an unknown check', () => fileOf('name a', 'require everything'), /unknown check "everything"/],
     ['an operator of no witness', () => fileOf('name a', 'operator witness9 eve'), /no witness of its policy/],
     ['a second operator', () => fileOf('name a', 'operator witness2 a', 'operator witness2 b'), /a second operator/],
+    ['an operator of one word', () => fileOf('name a', 'operator witness2'), /operator witness operator/],
     ['an operator of three words', () => fileOf('name a', 'operator witness2 a b'), /operator witness operator/],
     ['no policy', () => utf8('mystranet.org/trust@v1\nname a\n'), /no empty line/],
     ['an empty policy', () => utf8('mystranet.org/trust@v1\nname a\n\n'), /no quorum/],
