@@ -6,7 +6,6 @@
 
 import { Addendum, Delivery, decode, encode, type HeaderCore, Packet } from '@mystranet/schemas/messages'
 import { fromHex } from '@mystranet/sdk/bytes'
-import { parseReceipt } from '@mystranet/sdk/proof/receipt'
 import { RouterError } from '../errors.ts'
 import type { LeafDraft } from '../log/leaves.ts'
 import type { AttemptRecord, RequestRecord } from '../ports.ts'
@@ -83,9 +82,8 @@ export function createAttempts(desk: Desk, keyring: Keyring): Attempts {
         throw new RouterError('STORE_FAILED', 'Cannot queue a packet: its receipts are not kept', { packet: record.id })
       }
       const core = coreOf(record)
-      // Under the request's checkpoint, which its agent verifies in any case.
-      const { checkpoint } = parseReceipt(record.receipt)
-      const senderKeys = await keyring.excerpt(core.sender, core.senderKey, checkpoint)
+      // With its first receipts: an agent verifies the same bytes only once.
+      const senderKeys = await keyring.excerpt(core.sender, core.senderKey)
       const delivery = encode(Delivery, { requestReceipt: record.receipt, attemptReceipt: receipt, senderKeys })
       const bytes = encode(Packet, { ...decode(Packet, record.packet), delivery })
       await desk.queue.publish(

@@ -41,7 +41,11 @@ export interface Keyring {
    * @throws {PacketError | RouterError} `KEY_UNKNOWN`, `KEY_REVOKED` or `KEY_EXPIRED`.
    */
   live(instance: Uint8Array, key: Uint8Array): Promise<KnownChain>
-  /** Exact bytes of what to show beside a packet of one key. @param under As of `PacketLog.prove`. */
+  /**
+   * Exact bytes of what to show beside a packet of one key.
+   *
+   * @param under As of `PacketLog.prove`. Without it the first receipts: the same bytes each time.
+   */
   excerpt(instance: Uint8Array, key: Uint8Array, under?: Uint8Array): Promise<Uint8Array>
   /** What a client needs to seal to an instance: its live packet keys and prekeys. @param under As of `PacketLog.prove`. */
   offer(instance: Uint8Array, under?: Uint8Array): Promise<KeyChain | undefined>
@@ -138,7 +142,7 @@ export function createKeyring(desk: Desk): Keyring {
         found.logged,
         ({ type, key: each }) => type === KEY_EVENT_TYPES.PACKET_KEY && each !== undefined && equalBytes(each, key),
       )
-      return encode(KeyChain, await proven(excerpt, under))
+      return encode(KeyChain, under === undefined ? excerpt : await proven(excerpt, under))
     },
     async offer(instance, under) {
       const found = await find(instance)
