@@ -80,6 +80,10 @@ describe('the JSON form', () => {
     ['a missing field', ({ request: _, ...json }) => json],
     ['a list', () => [], /SavedAnswer is no object/],
     ['null', () => null, /SavedAnswer is no object/],
+    [
+      'a list for bytes',
+      (json) => ({ ...json, request: { ...json['request'], header: [json['request']?.['header']] } }),
+    ],
     ['text for an object', (json) => ({ ...json, request: '' }), /is no object/],
     ['a number for bytes', (json) => ({ ...json, request: { ...json['request'], header: 8 } }), /is not base64/],
     ['capitals in hex', (json) => ({ ...json, request: { ...json['request'], signature: 'AB'.repeat(64) } })],
