@@ -7,8 +7,9 @@ import { isPacketError, PacketError } from '../errors.ts'
 import type { AnswerEvent, AnswerReader } from '../stream/answer.ts'
 import type { AnswerRequest, Router } from './router.ts'
 
-/** Connections that may be lost in a row without anything new of the answer. */
-const MAX_RECONNECTS = 8
+/** Connections that may be lost in a row without anything new of the answer: 20 s on average, for a router that starts again. */
+const MAX_RECONNECTS = 16
+const LONGEST_PAUSE_MS = 3_200
 /** A connection that lasted so long was not lost for nothing: some proxies cut every one after a while. */
 const LASTING_MS = 10_000
 
@@ -46,6 +47,8 @@ export async function* receive(
     if (!reader.ended && ++lost > MAX_RECONNECTS) {
       throw new PacketError('STREAM_TRUNCATED', `Cannot read the answer: ${lost} connections ended before it did`)
     }
-    if (!reader.ended && lost > 1) await new Promise((resolve) => setTimeout(resolve, 50 * 2 ** lost * random()))
+    if (!reader.ended && lost > 1) await new Promise((resolve) => setTimeout(resolve, pauseMs(lost) * random()))
   }
 }
+
+const pauseMs = (lost: number): number => Math.min(50 * 2 ** lost, LONGEST_PAUSE_MS)
