@@ -5,13 +5,13 @@
  * @module
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { askAdmin } from '../../packages/cli/src/admin/client.ts'
 import { stateFolder } from '../../packages/cli/src/state.ts'
 import { type Broker, startBroker } from '../broker/server.ts'
+import { freePort } from '../runtime/free-port.ts'
 import { followJournal, type Journal, startWeave, untilGone, type Weave } from './process.ts'
 import { SCRIPT, TAG } from './script.ts'
 import type { Whereabouts } from './stages.ts'
@@ -252,12 +252,4 @@ async function untilReady(state: string): Promise<void> {
     if (Date.now() > until) throw new Error(`Cannot begin: not ready after ${READY_MS} ms`)
     await sleep(50)
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Code } from '../../packages/schemas/src/codes.ts'
 import { KINDS } from '../../packages/schemas/src/kinds.ts'
 import { decode, encode, Header, HeaderCore, Packet } from '../../packages/schemas/src/messages.ts'
 import { createEd25519Key } from '../../packages/sdk/src/adapters/node/primitives.ts'
@@ -24,6 +25,15 @@ export interface PacketSeeds {
   /** The same with a core that was changed byte by byte. */
   resignedBroken(random: Random): Promise<Uint8Array>
 }
+
+/** What the core of a header is refused for, whatever carries it. */
+export const CORE_CODES: readonly Code[] = [
+  'VERSION_UNKNOWN',
+  'SUITE_UNKNOWN',
+  'KIND_UNKNOWN',
+  'SCHEMA_UNKNOWN',
+  'FIELD_INVALID',
+]
 
 const headerOf = (packet: Uint8Array): Uint8Array | undefined => {
   try {

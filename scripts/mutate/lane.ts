@@ -84,7 +84,11 @@ export async function openLane(root: string, guarded: ReadonlySet<string>): Prom
         }
         if (module.state() === 'failed') return `${relative(root, module.moduleId)} (whole file)`
       }
-      return undefined
+      const ended = new Set(
+        modules.flatMap((module) => [...module.children.allTests()].filter((test) => test.ok()).map(({ id }) => id)),
+      )
+      const open = tests.find(({ id }) => !ended.has(id))
+      return open && `${open.name} (its process ended)`
     },
     close: () => vitest.close(),
   }

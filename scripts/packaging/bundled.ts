@@ -7,6 +7,7 @@ import { dirname, extname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 import { chromium as browser } from 'playwright-core'
+import { freePort } from '../runtime/free-port.ts'
 import { chromium, workerd } from '../runtime/program.ts'
 import { bare, outcome, type Project } from './project.ts'
 
@@ -90,14 +91,6 @@ export async function edgeOnWorkerd(
       await exit
     },
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 export interface Page {

@@ -5,8 +5,9 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
+import { freePort } from '../../../scripts/runtime/free-port.ts'
 import { bun, deno, workerd } from '../../../scripts/runtime/program.ts'
-import { ended, freePort, until } from './weave.ts'
+import { ended, until } from './weave.ts'
 
 export interface RunningEdge {
   readonly url: string

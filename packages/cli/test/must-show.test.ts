@@ -5,8 +5,9 @@ import { createClient, examine, parseTrustFile, type Verdict } from '@mystranet/
 import { toHex } from '@mystranet/sdk/bytes'
 import { parsePacket } from '@mystranet/sdk/envelope'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { freePort } from '../../../scripts/runtime/free-port.ts'
 import { readIdentity } from '../src/session.ts'
-import { freePort, type Place, place, slowly, type Up, until } from './weave.ts'
+import { type Place, place, slowly, type Up, until } from './weave.ts'
 
 const TEN = Array.from({ length: 10 }, (_, i) => i)
 

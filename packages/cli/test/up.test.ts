@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { parseSavedAnswer } from '@mystranet/sdk'
 import { encodeReceipt, exportReceipt, type Receipt } from '@mystranet/sdk/proof/receipt'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { ended, freePort, type Place, place, slowly, spawnWeave, type Up, until, weave } from './weave.ts'
+import { freePort } from '../../../scripts/runtime/free-port.ts'
+import { ended, type Place, place, slowly, spawnWeave, type Up, until, weave } from './weave.ts'
 
 describe('asking and verifying', () => {
   let here: Place

@@ -85,15 +85,7 @@ export function writer(isBigEndian = false) {
     get length() {
       return length
     },
-    bytes() {
-      const out = new Uint8Array(length)
-      let at = 0
-      for (const part of parts) {
-        out.set(part, at)
-        at += part.length
-      }
-      return out
-    },
+    bytes: () => new Uint8Array(Buffer.concat(parts)),
   }
 }
 

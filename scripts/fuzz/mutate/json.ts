@@ -82,3 +82,12 @@ export function breakJson(bytes: Uint8Array, random: Random, others: readonly Ui
   }
   return new TextEncoder().encode(text.replaceAll(JSON.stringify(DEEP_MARK), DEEP_TEXT))
 }
+
+/** What JSON says, or undefined where it is none. */
+export function jsonOf(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes))
+  } catch {
+    return undefined
+  }
+}

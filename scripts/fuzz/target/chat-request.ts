@@ -1,15 +1,8 @@
 import { readChatRequest } from '../../../packages/cli/src/proxy/chat-request.ts'
 import { ProxyError } from '../../../packages/cli/src/proxy/error.ts'
+import { jsonOf } from '../mutate/json.ts'
 import { promise, type Target } from '../target.ts'
 import { utf8 } from '../vector.ts'
-
-const jsonOf = (bytes: Uint8Array): unknown => {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes))
-  } catch {
-    return undefined
-  }
-}
 
 /** The body of a chat completion that a client of the proxy sends. */
 export const target: Target = {

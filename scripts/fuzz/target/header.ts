@@ -1,22 +1,13 @@
 import { decode, encode, Header, HeaderCore, Packet } from '../../../packages/schemas/src/messages.ts'
 import { parseHeader } from '../../../packages/sdk/src/envelope/parse.ts'
-import { CORE_CHANGES, packetSeeds } from '../packet-seed.ts'
+import { CORE_CHANGES, CORE_CODES, packetSeeds } from '../packet-seed.ts'
 import type { Random } from '../random.ts'
 import { judgedNow, promise, same, type Target } from '../target.ts'
 
 export const target: Target = {
   name: 'header',
   inputs: 120_000,
-  codes: [
-    'HEADER_TOO_LARGE',
-    'PACKET_MALFORMED',
-    'VERSION_UNKNOWN',
-    'SUITE_UNKNOWN',
-    'KIND_UNKNOWN',
-    'SCHEMA_UNKNOWN',
-    'FIELD_INVALID',
-    'RECIPIENTS_MISMATCH',
-  ],
+  codes: ['HEADER_TOO_LARGE', 'PACKET_MALFORMED', ...CORE_CODES, 'RECIPIENTS_MISMATCH'],
   covers: ['sdk/envelope/parse.ts parseHeader'],
   async open() {
     const { valid } = await packetSeeds()

@@ -20,7 +20,7 @@ import { cancelCore, replyCore } from '../../../packages/sdk/src/packet/build.ts
 import { signBodiless } from '../../../packages/sdk/src/packet/seal.ts'
 import { type Cast, castOf, type HttpWorld, NOW_MS, openHttpWorld, withCore } from '../http-world.ts'
 import { breakWire } from '../mutate/wire.ts'
-import { CORE_CHANGES } from '../packet-seed.ts'
+import { CORE_CHANGES, CORE_CODES } from '../packet-seed.ts'
 import type { Random } from '../random.ts'
 import { createLedger, type Ledger, promise, type Target, type Twist } from '../target.ts'
 import { utf8 } from '../vector.ts'
@@ -67,11 +67,7 @@ export const target: Target = {
     'PACKET_TOO_LARGE',
     'HEADER_TOO_LARGE',
     'PACKET_MALFORMED',
-    'VERSION_UNKNOWN',
-    'SUITE_UNKNOWN',
-    'KIND_UNKNOWN',
-    'SCHEMA_UNKNOWN',
-    'FIELD_INVALID',
+    ...CORE_CODES,
     'NETWORK_MISMATCH',
     'CLOCK_SKEWED',
     'PACKET_EXPIRED',

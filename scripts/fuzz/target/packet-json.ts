@@ -1,6 +1,6 @@
 import { openPacketJson } from '../../../packages/sdk/src/envelope/json.ts'
 import { parsePacket } from '../../../packages/sdk/src/envelope/parse.ts'
-import { packetSeeds } from '../packet-seed.ts'
+import { CORE_CODES, packetSeeds } from '../packet-seed.ts'
 import type { Random } from '../random.ts'
 import { judgedNow, promise, same, type Target } from '../target.ts'
 import { utf8 } from '../vector.ts'
@@ -12,16 +12,7 @@ const without = (json: object, name: string) =>
 export const target: Target = {
   name: 'packet-json',
   inputs: 30_000,
-  codes: [
-    'PACKET_TOO_LARGE',
-    'PACKET_MALFORMED',
-    'VERSION_UNKNOWN',
-    'SUITE_UNKNOWN',
-    'KIND_UNKNOWN',
-    'SCHEMA_UNKNOWN',
-    'FIELD_INVALID',
-    'RECIPIENTS_MISMATCH',
-  ],
+  codes: ['PACKET_TOO_LARGE', 'PACKET_MALFORMED', ...CORE_CODES, 'RECIPIENTS_MISMATCH'],
   covers: [
     'sdk/envelope/json.ts openPacketJson',
     'sdk/envelope/json-text.ts parseJsonText',

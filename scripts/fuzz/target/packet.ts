@@ -1,7 +1,7 @@
 import { encode, Packet, Recipients } from '../../../packages/schemas/src/messages.ts'
 import { checkHashes, verifyOrigin } from '../../../packages/sdk/src/envelope/origin.ts'
 import { parsePacket } from '../../../packages/sdk/src/envelope/parse.ts'
-import { CORE_CHANGES, packetSeeds } from '../packet-seed.ts'
+import { CORE_CHANGES, CORE_CODES, packetSeeds } from '../packet-seed.ts'
 import type { Random } from '../random.ts'
 import { judged, promise, same, type Target } from '../target.ts'
 
@@ -13,11 +13,7 @@ export const target: Target = {
     'PACKET_TOO_LARGE',
     'HEADER_TOO_LARGE',
     'PACKET_MALFORMED',
-    'VERSION_UNKNOWN',
-    'SUITE_UNKNOWN',
-    'KIND_UNKNOWN',
-    'SCHEMA_UNKNOWN',
-    'FIELD_INVALID',
+    ...CORE_CODES,
     'RECIPIENTS_MISMATCH',
     'SIGNATURE_INVALID',
     'CIPHERTEXT_MISMATCH',

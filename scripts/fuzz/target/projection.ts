@@ -1,17 +1,10 @@
 import { encode, HeaderCore } from '../../../packages/schemas/src/messages.ts'
 import { parseProjection, project } from '../../../packages/schemas/src/projection.ts'
 import { jsonOfPacket } from '../../../packages/sdk/src/envelope/json-parts.ts'
+import { jsonOf } from '../mutate/json.ts'
 import { packetSeeds } from '../packet-seed.ts'
 import { judgedNow, promise, same, type Target } from '../target.ts'
 import { utf8 } from '../vector.ts'
-
-const jsonOf = (bytes: Uint8Array): unknown => {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes))
-  } catch {
-    return undefined
-  }
-}
 
 /** The JSON projection of a packet, value by value. */
 export const target: Target = {

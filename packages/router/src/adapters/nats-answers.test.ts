@@ -1,34 +1,14 @@
 import { utf8 } from '@mystranet/sdk/bytes'
-import { jetstreamManager } from '@nats-io/jetstream'
 import type { NatsConnection } from '@nats-io/nats-core'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { type Broker, startBroker } from '../../../../scripts/broker/server.ts'
+import { describe, expect, it } from 'vitest'
 import type { AnswerRecord, AnswerStore } from '../ports.ts'
 import { ANSWERS, natsAnswerStore } from './nats-answers.ts'
 import { breakableConnection } from './nats-breakable-fixture.ts'
-import { connectNats } from './nats-connection.ts'
+import { testBroker } from './nats-broker-fixture.ts'
 import { answerContract } from './stores.contract.ts'
 
-let broker: Broker
-const connections: NatsConnection[] = []
-const connect = async () => {
-  const nc = await connectNats(broker.url, 'test')
-  connections.push(nc)
-  return nc
-}
-beforeAll(async () => {
-  broker = await startBroker()
-})
-afterAll(() => broker.remove())
-beforeEach(async () => {
-  const jsm = await jetstreamManager(await connect())
-  // A stream that was deleted gives its messages to the next one of its name, if that comes at once.
-  await jsm.streams.purge(ANSWERS).catch(() => {})
-  await jsm.streams.delete(ANSWERS).catch(() => {})
-})
-afterEach(async () => {
-  await Promise.all(connections.splice(0).map((nc) => nc.close()))
-})
+const here = testBroker([ANSWERS])
+const { connect } = here
 
 const open = async (nc?: NatsConnection, maxBytes = -1) =>
   natsAnswerStore(nc ?? (await connect()), { replicas: 1, maxBytes })
@@ -89,10 +69,10 @@ describe('answers on JetStream', () => {
   it('outlive a kill of the broker, and go on when it is back', async () => {
     const store = await open()
     await store.append('r', [packet('open')], true)
-    await broker.stop('SIGKILL')
+    await here.broker.stop('SIGKILL')
     await store.append('r', [frame(0)], false)
     expect(await keys(store)).toEqual(['open', 'f0'])
-    await broker.start()
+    await here.broker.start()
     const close = () =>
       store.append('r', [packet('close')], true).then(
         () => true,

@@ -1,10 +1,8 @@
 import { utf8 } from '@mystranet/sdk/bytes'
 import { jetstreamManager } from '@nats-io/jetstream'
-import type { NatsConnection } from '@nats-io/nats-core'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { type Broker, startBroker } from '../../../../scripts/broker/server.ts'
+import { describe, expect, it } from 'vitest'
 import { breakableConnection } from './nats-breakable-fixture.ts'
-import { connectNats } from './nats-connection.ts'
+import { testBroker } from './nats-broker-fixture.ts'
 import { natsTopicStream, TOPIC_STREAMS, topicStream } from './nats-topics.ts'
 import { topicStreamContract } from './topic-stream.contract.ts'
 
@@ -12,28 +10,8 @@ const LIMITS = { messages: 3, bytes: 4_000, inFlight: 2 }
 const TOPIC = 'ai.anomalies.v1'
 
 describe('nats', () => {
-  let broker: Broker
-  const connections: NatsConnection[] = []
-  const connect = async () => {
-    const nc = await connectNats(broker.url, 'test')
-    connections.push(nc)
-    return nc
-  }
-  beforeAll(async () => {
-    broker = await startBroker()
-  })
-  afterAll(() => broker.remove())
-  beforeEach(async () => {
-    const jsm = await jetstreamManager(await connect())
-    for (const name of TOPIC_STREAMS) {
-      // A stream that was deleted gives its messages to the next one of its name, if that comes at once.
-      await jsm.streams.purge(name).catch(() => {})
-      await jsm.streams.delete(name).catch(() => {})
-    }
-  })
-  afterEach(async () => {
-    await Promise.all(connections.splice(0).map((nc) => nc.close()))
-  })
+  const here = testBroker(TOPIC_STREAMS)
+  const { connect } = here
 
   topicStreamContract(async () => {
     const { nc, breakNext } = breakableConnection(await connect())
@@ -55,9 +33,9 @@ describe('nats', () => {
     const [first, out] = await stream.lease(TOPIC, 'log', 2, Date.now(), 2_000)
     await stream.acknowledge(first?.lease as string, Date.now())
     await stream.bindNonce('n', 'x', Date.now())
-    await broker.stop('SIGKILL')
+    await here.broker.stop('SIGKILL')
     await expect(stream.publish(TOPIC, 'd', utf8('d'), Date.now())).rejects.toMatchObject({ code: 'STORE_FAILED' })
-    await broker.start()
+    await here.broker.start()
     const again = () => stream.publish(TOPIC, 'd', utf8('d'), Date.now()).catch(() => undefined)
     await expect.poll(again, { timeout: 10_000 }).toBeDefined()
     expect(await stream.publish(TOPIC, 'a', utf8('a'), Date.now())).toBe('known')

@@ -5,7 +5,7 @@
  */
 import type { TrustFile } from '../proof/trust-file.ts'
 import { type Directory, fetchDirectory, rememberDirectory } from '../transport/directory.ts'
-import { createLogView, type LogStanding, type LogView } from '../transport/log-view.ts'
+import { createLogView, type LogStanding, type LogView, type LogViewDeps } from '../transport/log-view.ts'
 import type { Memory } from '../transport/memory.ts'
 import type { Router } from '../transport/router.ts'
 
@@ -33,7 +33,8 @@ export interface WorldDeps {
 }
 
 export function createWorld({ router, trust, memory, now }: WorldDeps): World {
-  const log = createLogView({ router, trust, memory })
+  const findForks: LogViewDeps['findForks'] = async (...args) => (await import('../later.ts')).findForks(...args)
+  const log = createLogView({ findForks, router, trust, memory })
   let directory: Directory | undefined
 
   async function fetched() {

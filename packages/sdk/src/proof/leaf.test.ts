@@ -38,3 +38,7 @@ it.each<[string, Uint8Array, RegExp]>([
 ])('a leaf %s is refused', (_, bytes, why) => {
   expect(() => parseLeaf(bytes)).toThrow(why)
 })
+
+it.each(['partition', 'previous', 'subject'] as const)('a leaf has 32 bytes of %s', (name) => {
+  expect(() => encodeLeaf({ ...leaf, [name]: new Uint8Array(31) })).toThrow(`${name} has 31 bytes`)
+})

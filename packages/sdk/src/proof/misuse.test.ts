@@ -4,7 +4,6 @@ import { testSigner } from '../../test/note-keys.ts'
 import { verifyCheckpoint } from './checkpoint.ts'
 import { about } from './checks/check.ts'
 import { signCosignature, verifyCosignature } from './cosignature.ts'
-import { encodeLeaf } from './leaf.ts'
 import { createFrontier, EMPTY_ROOT, hashNode } from './merkle.ts'
 import { ED25519_TYPE, encodeNote, encodeSignatureLine, signNote } from './note.ts'
 import { type Policy, parsePolicy } from './policy.ts'
@@ -16,20 +15,6 @@ const log = testSigner('log.test/a', 1)
 
 it('a witness signs no time that a cosignature cannot hold', async () => {
   for (const time of [-1n, 1n << 63n]) await expect(signCosignature('text\n', log, time)).rejects.toThrow(RangeError)
-})
-
-it.each(['partition', 'previous', 'subject'] as const)('a leaf has 32 bytes of %s', (name) => {
-  const hash = new Uint8Array(32)
-  const leaf = {
-    kind: 'request',
-    timeMs: 1,
-    seq: 1n,
-    attempt: 0,
-    partition: hash,
-    previous: hash,
-    subject: hash,
-  } as const
-  expect(() => encodeLeaf({ ...leaf, [name]: new Uint8Array(31) })).toThrow(`${name} has 31 bytes`)
 })
 
 it('a key of a log cosigns nothing', async () => {

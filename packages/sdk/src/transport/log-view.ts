@@ -10,6 +10,7 @@ import type { TreeHead } from '../proof/merkle.ts'
 import type { TrustFile } from '../proof/trust-file.ts'
 import { keepFork, type Memory } from './memory.ts'
 import type { Router } from './router.ts'
+import type { findForks } from './tile-walk.ts'
 
 /** How the log stands to what was seen of it before. A fork is no standing: it is thrown. */
 export type LogStanding =
@@ -32,6 +33,8 @@ export interface LogView {
 }
 
 export interface LogViewDeps {
+  /** Of `tile-walk.ts`; given, so that it may be loaded when it is first needed. */
+  readonly findForks: typeof findForks
   readonly router: Pick<Router, 'tile'>
   readonly trust: TrustFile
   readonly memory: Memory
@@ -42,7 +45,7 @@ const MAX_PROVEN = 1_024
 
 type Head = TreeHead & { readonly note?: Uint8Array | undefined }
 
-export function createLogView({ router, trust, memory }: LogViewDeps): LogView {
+export function createLogView({ findForks, router, trust, memory }: LogViewDeps): LogView {
   const proven = new Set<string>()
   const name = ({ treeSize, rootHash }: TreeHead) => `${treeSize} ${toHex(rootHash)}`
   let origin: string | undefined
@@ -76,7 +79,6 @@ export function createLogView({ router, trust, memory }: LogViewDeps): LogView {
     const olders = all.filter(({ treeSize }) => treeSize < last.treeSize && treeSize > 0n)
     if (olders.length > 0) {
       try {
-        const { findForks } = await import('../later.ts')
         const [fork] = await findForks((id) => router.tile(id), olders, last)
         if (fork) throw forked(fork, last, `size ${last.treeSize} does not continue size ${fork.treeSize}`)
       } catch (cause) {
