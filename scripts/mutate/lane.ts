@@ -34,7 +34,7 @@ const RECORD_MS = 30 * 60_000
 export async function openLane(root: string, guarded: ReadonlySet<string>): Promise<Lane> {
   let vitest = await start(root, guarded)
 
-  /** @returns undefined when it hung; what hung is killed. */
+  /** @returns undefined when it hung or its process ended; what hung is killed. */
   const run = async (
     guard: string,
     specs: readonly TestSpecification[],
@@ -45,7 +45,9 @@ export async function openLane(root: string, guarded: ReadonlySet<string>): Prom
     const hang = setTimeout(hangMs, undefined, { signal: gaveUp.signal }).catch(() => undefined)
     const result = await Promise.race([vitest.runTestSpecifications([...specs]), hang])
     gaveUp.abort()
-    if (result !== undefined) return result.testModules
+    // A process that ended, for lack of memory say, leaves its tests as an earlier run found them.
+    const died = result?.unhandledErrors.some((error) => /worker|fork|exited/i.test(String(error))) ?? true
+    if (result !== undefined && !died) return result.testModules
     await vitest.close().catch(() => {})
     vitest = await start(root, guarded)
     return undefined
@@ -75,7 +77,7 @@ export async function openLane(root: string, guarded: ReadonlySet<string>): Prom
       )
       const usualMs = tests.reduce((sum, { ms }) => sum + ms, 0)
       const modules = await run(guard, specs, HANG_MS + HANG_TIMES * usualMs)
-      if (modules === undefined) return `${tests[0]?.name} (hung)`
+      if (modules === undefined) return `${tests[0]?.name} (hung, or its process ended)`
       // Vitest gives every module that it knows, also those that an earlier run left red.
       const ran = new Set(tests.map((test) => test.moduleId))
       for (const module of modules.filter(({ moduleId }) => ran.has(moduleId))) {
@@ -84,11 +86,7 @@ export async function openLane(root: string, guarded: ReadonlySet<string>): Prom
         }
         if (module.state() === 'failed') return `${relative(root, module.moduleId)} (whole file)`
       }
-      const ended = new Set(
-        modules.flatMap((module) => [...module.children.allTests()].filter((test) => test.ok()).map(({ id }) => id)),
-      )
-      const open = tests.find(({ id }) => !ended.has(id))
-      return open && `${open.name} (its process ended)`
+      return undefined
     },
     close: () => vitest.close(),
   }
