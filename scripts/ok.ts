@@ -1,14 +1,14 @@
 // The gate: `pnpm ok` runs every step, `pnpm ok types unit` those that are named. A red step does not stop the ones
-// after it: one run tells all. The last line is `tests: N passed, N failed`, from what vitest counted.
+// after it: one run tells all. The last lines name every test that failed or is flaky; the very last is
+// `tests: N passed, N failed`, from what vitest counted.
 import { spawn } from 'node:child_process'
-import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { breakingAgainst } from './gate/baseline.ts'
 import { generatedDiff } from './gate/generated.ts'
-import { type Counts, countTests } from './gate/report.ts'
+import type { Counts } from './gate/report.ts'
+import { runTests, summary, type Tested } from './gate/tests.ts'
 
 const ROOT = dirname(import.meta.dirname)
-const CACHE = join(ROOT, '.cache', 'gate')
 
 interface Step {
   readonly name: string
@@ -27,10 +27,17 @@ const env = {
 let running: ReturnType<typeof spawn> | undefined
 let stopped = false
 
-/** Runs one program with our streams; true when it ends with 0. */
-const command = (program: string, ...args: readonly string[]): Promise<boolean> =>
+type Variables = Readonly<Record<string, string>>
+
+/** Runs one program with our streams and more variables; true when it ends with 0. */
+const start = (program: string, args: readonly string[], variables: Variables = {}): Promise<boolean> =>
   new Promise((resolve) => {
-    const child = spawn(program, args, { cwd: ROOT, env, stdio: ['ignore', 'inherit', 'inherit'] })
+    if (stopped) return resolve(false)
+    const child = spawn(program, args, {
+      cwd: ROOT,
+      env: { ...env, ...variables },
+      stdio: ['ignore', 'inherit', 'inherit'],
+    })
     running = child
     child.on('error', (error) => {
       console.error(`Cannot run ${program}: ${error.message}`)
@@ -39,12 +46,14 @@ const command = (program: string, ...args: readonly string[]): Promise<boolean> 
     child.on('exit', (code) => resolve(code === 0))
   })
 
-const report = (project: string): string => join(CACHE, `${project}.json`)
+const command = (program: string, ...args: readonly string[]): Promise<boolean> => start(program, args)
 
-const vitest = (project: string) => () => {
-  rmSync(report(project), { force: true })
-  const files = [`--outputFile.json=${report(project)}`]
-  return command('vitest', 'run', '--project', project, '--reporter=default', '--reporter=json', ...files)
+const tested: Tested[] = []
+
+const vitest = (project: string) => async () => {
+  const outcome = await runTests(ROOT, project, (args, variables) => start('vitest', args, variables))
+  tested.push(outcome)
+  return outcome.green
 }
 
 const STEPS: readonly Step[] = [
@@ -81,15 +90,12 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   })
 }
 
-mkdirSync(CACHE, { recursive: true })
 const results: { readonly step: Step; readonly green: boolean; readonly seconds: number }[] = []
-const ran: string[] = []
 for (const step of STEPS.filter((s) => named.length === 0 || named.includes(s.name))) {
   if (stopped) break
   console.log(`\n── ${step.name}: ${step.about}`)
   const startMs = performance.now()
   const green = await step.run()
-  if (step.name === 'unit' || step.name === 'packaging') ran.push(step.name)
   results.push({ step, green, seconds: (performance.now() - startMs) / 1000 })
 }
 
@@ -98,17 +104,10 @@ for (const { step, green, seconds } of results) {
   console.log(`${green ? 'ok  ' : 'FAIL'} ${step.name.padEnd(10)} ${seconds.toFixed(1).padStart(6)} s  ${step.about}`)
 }
 
-/** A run of vitest that left no report counts as one failed test: silence must not look like green. */
-const readCounts = (project: string): Counts => {
-  try {
-    return countTests(JSON.parse(readFileSync(report(project), 'utf8')))
-  } catch {
-    return { passed: 0, failed: 1 }
-  }
-}
-const counts = ran.map(readCounts)
-const sum = (field: keyof Counts): number => counts.reduce((total, c) => total + c[field], 0)
+const sum = (field: keyof Counts): number => tested.reduce((total, each) => total + each.counts[field], 0)
 const green = !stopped && results.every((r) => r.green) && sum('failed') === 0
+const lines = tested.flatMap((each) => summary(ROOT, each))
+if (lines.length > 0) console.log(`\n${lines.join('\n')}\n`)
 process.exitCode = green ? 0 : 1
 console.log(`${green ? 'the gate is green' : 'the gate is RED'}\n`)
 console.log(`tests: ${sum('passed')} passed, ${sum('failed')} failed`)
