@@ -26,7 +26,7 @@ beforeAll(async () => {
   buildAgentBinary(binary)
   up = await here.up(['--nats', broker.url], { waits: false })
   await writeFile(here.path('script.json'), '{"*": {"pieces": ["Out", " of", " a", " binary."]}}')
-}, 60_000)
+}, 120_000)
 afterAll(async () => {
   for (const child of children) child.kill('SIGKILL')
   await here.remove()

@@ -18,6 +18,7 @@ function countingReader(pages: number, wait: (ms: number) => Promise<void> = asy
       return page(state.asked)
     },
     ended: async () => state.isEnded,
+    closing: async () => [{ type: 'sender-keys', value: new Uint8Array(0) }],
     changed: wait,
     heartbeat: () => 'running',
     close: () => {
@@ -28,13 +29,13 @@ function countingReader(pages: number, wait: (ms: number) => Promise<void> = asy
 }
 
 describe('answerStream()', () => {
-  it('begins with a heartbeat, gives all pages, and ends with record 0', async () => {
+  it('begins with a heartbeat, gives all pages and what closes it, and ends with record 0', async () => {
     const { state, reader } = countingReader(3)
     const bytes = new Uint8Array(await new Response(answerStream(reader, 10)).arrayBuffer())
     const types = createRecordParser()
       .push(bytes)
       .map(({ type }) => type)
-    expect(types).toEqual(['heartbeat', 'frame', 'frame', 'frame', 'end'])
+    expect(types).toEqual(['heartbeat', 'frame', 'frame', 'frame', 'sender-keys', 'end'])
     expect(state.closed).toBe(1)
   })
 

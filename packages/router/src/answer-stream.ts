@@ -35,7 +35,8 @@ export function answerStream(reader: AnswerReader, heartbeatMs: number): Readabl
           if (page.length > 0)
             return controller.enqueue(concat(...page.map(({ type, value }) => encodeRecord(type, value))))
           if (await reader.ended()) {
-            controller.enqueue(END)
+            const closing = await reader.closing()
+            controller.enqueue(concat(...closing.map(({ type, value }) => encodeRecord(type, value)), END))
             leave()
             return controller.close()
           }

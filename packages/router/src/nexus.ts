@@ -12,6 +12,7 @@ import { controlPartition } from '@mystranet/sdk/proof/leaf'
 import { createAdmission } from './dispatch/admit.ts'
 import { createAttempts } from './dispatch/attempts.ts'
 import { createCancels } from './dispatch/cancel.ts'
+import { type ClosingRecord, closingRecords } from './dispatch/closing.ts'
 import { createDelivering } from './dispatch/deliver.ts'
 import { createDesk, type NexusDeps } from './dispatch/desk.ts'
 import { createEndings } from './dispatch/end.ts'
@@ -32,6 +33,8 @@ export interface AnswerReader {
   next(): Promise<readonly StoredAnswerRecord[]>
   /** Nothing more will come, and everything was given. */
   ended(): Promise<boolean>
+  /** What comes before the end, for whoever keeps the answer: the same leaves under fewer checkpoints. */
+  closing(): Promise<readonly ClosingRecord[]>
   /** Resolves at the next change, or after so many ms. */
   changed(waitMs: number): Promise<void>
   heartbeat(): string
@@ -238,6 +241,7 @@ export function createNexus(deps: NexusDeps): Nexus {
         if (!(await desk.answers.ended(packet))) return false
         return (await desk.answers.read(packet, position, 1, 1)).length === 0
       },
+      closing: () => closingRecords(desk, { keyring, tables }, packet),
       async changed(waitMs) {
         if (isStale) return
         const { promise } = pending

@@ -28,8 +28,8 @@ export interface PacketLog {
   find(kind: LeafKind, subject: Uint8Array, attempt: number): Promise<Uint8Array | undefined>
   /**
    * Proves leaves of earlier rounds anew, so that what is shown together stands under one checkpoint; without a write or a
-   * signature. For key events, routing tables and model statements alone, of which only the place counts: a packet's
-   * receipt says when witnesses had seen it, and stays as it is.
+   * signature. For key events, routing tables and model statements, of which only the place counts, and for OPEN under its
+   * CLOSE: the receipts of the other packets say when witnesses had seen them, and stay as they are.
    *
    * @param receipts As the log gave them.
    * @param under The checkpoint of a receipt of this log; the newest for leaves that it does not cover, and without it.

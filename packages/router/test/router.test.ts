@@ -34,6 +34,11 @@ describe('a question', () => {
       'frame',
       'packet',
       'receipt',
+      'receipt',
+      'statement-receipt',
+      'table-receipt',
+      'agent-keys',
+      'sender-keys',
       'end',
     ])
     const receipts = records.filter(({ type }) => type === 'receipt').map(({ value }) => decode(Receipt, value))

@@ -139,7 +139,8 @@ export function createClient(options: ClientOptions): Client {
         }
         const read = reader.read()
         notes = checkpointsOf(sent, read)
-        const [own] = await Promise.all([router.keys(identity.instance), world.log.hold(notes)])
+        const keys = read.senderKeys ?? router.keys(identity.instance)
+        const [own] = await Promise.all([keys, world.log.hold(notes)])
         saved.resolve(encodeSavedAnswer(savedAnswerOf(sent, read, own)))
       } catch (error) {
         saved.reject(error)

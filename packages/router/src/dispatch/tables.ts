@@ -17,6 +17,8 @@ export interface Tables {
   known(): Promise<readonly KnownTable[]>
   /** Document and receipt of the table in force. @param under As of `PacketLog.prove`. */
   shown(under?: Uint8Array): Promise<ShownTable | undefined>
+  /** The first receipt of a table that is or was in force; undefined for one before the last. */
+  receiptOf(digest: Uint8Array): Promise<Receipt | undefined>
   /**
    * Puts a table into force: verifies who signed it, its number and its predecessor, logs it, swaps it. The table in force
    * sent again gets its receipt.
@@ -51,6 +53,10 @@ export function createTables(desk: Desk): Tables {
       const { document, receipt } = current.stored
       const [anew] = await desk.log.prove([parseReceipt(receipt)], under)
       return { document, receipt: anew as Receipt, known: current.known }
+    },
+    async receiptOf(digest) {
+      const found = (await load()).find(({ known }) => equalBytes(known.digest, digest))
+      return found && parseReceipt(found.stored.receipt)
     },
     publish: (document) =>
       desk.turns.inTurn('routing-table', async () => {

@@ -19,7 +19,7 @@ export interface Sent {
   readonly using: Directory
 }
 
-/** @param own The sender's whole chain, as the router gives it. */
+/** @param own The sender's chain: what the answer came with, or all of it, as the router gives it. */
 export function savedAnswerOf({ request, receipt, using }: Sent, read: ReadAnswer, own: KeyChain): SavedAnswer {
   const ownKey = toHex(request.core.senderKey)
   const isOwnKey = (type: number, key: Uint8Array | undefined) =>
@@ -34,7 +34,7 @@ export function savedAnswerOf({ request, receipt, using }: Sent, read: ReadAnswe
     senderKeys: excerptChain(own.events, ({ type, key }) => isOwnKey(type, key)),
     agentKeys: read.agentKeys,
     routingTable: using.document,
-    routingTableReceipt: using.receipt,
+    routingTableReceipt: read.tableReceipt ?? using.receipt,
     modelStatementReceipt: read.statementReceipt,
   }
 }

@@ -20,6 +20,8 @@ export const RECORD_TYPES = {
   'agent-keys': 7,
   'attempt-receipt': 8,
   'statement-receipt': 9,
+  'sender-keys': 10,
+  'table-receipt': 11,
 } as const
 
 export type RecordType = keyof typeof RECORD_TYPES

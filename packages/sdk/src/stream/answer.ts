@@ -58,6 +58,9 @@ export interface ReadAnswer {
   readonly attemptReceipt: Receipt | undefined
   readonly statementReceipt: Receipt | undefined
   readonly agentKeys: KeyChain | undefined
+  /** Of the request's sender, and the receipt of its table: from a router that proves them with the answer. */
+  readonly senderKeys: KeyChain | undefined
+  readonly tableReceipt: Receipt | undefined
 }
 
 export interface AnswerReader {
@@ -251,6 +254,8 @@ export function createAnswerReader(request: SealedRequest, trust: TrustFile): An
         case 'agent-keys':
         case 'attempt-receipt':
         case 'statement-receipt':
+        case 'sender-keys':
+        case 'table-receipt':
           proofs.keep(type, value)
           return []
         case 'end':
@@ -277,6 +282,8 @@ export function createAnswerReader(request: SealedRequest, trust: TrustFile): An
         attemptReceipt: proven?.attemptReceipt,
         statementReceipt: proven?.statementReceipt,
         agentKeys: proven?.agentKeys,
+        senderKeys: proofs.keysOf(request.core.sender),
+        tableReceipt: proofs.tableReceipt,
       }
     },
   }

@@ -9,6 +9,7 @@ import { equalBytes, toHex } from '../bytes.ts'
 import { documentDigest } from '../envelope/hash.ts'
 import { checkHashes, verifyOrigin } from '../envelope/origin.ts'
 import { type ParsedPacket, read } from '../envelope/parse.ts'
+import type { RecordType } from '../envelope/record.ts'
 import { type Code, PacketError } from '../errors.ts'
 import { liveKey, verifyChain } from '../keys/chain.ts'
 import type { SealedRequest } from '../packet/seal.ts'
@@ -19,9 +20,11 @@ import type { TrustFile } from '../proof/trust-file.ts'
 /** Of each kind, of one answer: there are at most eight attempts, of four replies each. */
 const MAX_KEPT = 64
 
+type ProofType = Exclude<RecordType, 'end' | 'packet' | 'frame' | 'checkpoint' | 'heartbeat' | 'notice'>
+
 export interface ReplyProofs {
   /** @throws {PacketError} `PROOF_INVALID` or `KEY_EVENT_INVALID` for bytes of another shape. Nothing is verified yet. */
-  keep(type: 'receipt' | 'agent-keys' | 'attempt-receipt' | 'statement-receipt', value: Uint8Array): void
+  keep(type: ProofType, value: Uint8Array): void
   /**
    * Signature, keys and place of a reply: §13's checks as far as they can be made while it streams.
    *
@@ -30,6 +33,10 @@ export interface ReplyProofs {
   authenticate(packet: ParsedPacket): Promise<void>
   /** The receipt of a reply, once it came. */
   receiptOf(packetId: Uint8Array): Receipt | undefined
+  /** The chain of an instance. */
+  keysOf(instance: Uint8Array): KeyChain | undefined
+  /** Of the routing table that the request names. */
+  readonly tableReceipt: Receipt | undefined
   /** What belongs to one attempt; of statements the newest when none is the one in OPEN: the verdict says what is wrong. */
   of(agent: Uint8Array, attempt: number, statement: Uint8Array): AttemptProofs
 }
@@ -45,6 +52,7 @@ export function createReplyProofs(request: SealedRequest, trust: TrustFile): Rep
   const attempts = new Map<number, Receipt>()
   const statements = new Map<string, Receipt>()
   const receipts = new Map<string, Receipt>()
+  let tableReceipt: Receipt | undefined
   const partition = packetPartition(request.core.sender, request.core.correlationId)
 
   async function authenticate(packet: ParsedPacket): Promise<void> {
@@ -84,7 +92,7 @@ export function createReplyProofs(request: SealedRequest, trust: TrustFile): Rep
 
   return {
     keep(type, value) {
-      if (type === 'agent-keys') {
+      if (type === 'agent-keys' || type === 'sender-keys') {
         const chain = read(KeyChain, value, 'KEY_EVENT_INVALID')
         const first = chain.events[0]
         if (first) put(chains, toHex(read(KeyEvent, first.event.body, 'KEY_EVENT_INVALID').instance), chain)
@@ -92,11 +100,16 @@ export function createReplyProofs(request: SealedRequest, trust: TrustFile): Rep
       }
       const receipt = read(Receipt, value, 'PROOF_INVALID')
       const { attempt, subject } = openReceipt(receipt).leaf
-      if (type === 'attempt-receipt') put(attempts, attempt, receipt)
+      if (type === 'table-receipt') tableReceipt = receipt
+      else if (type === 'attempt-receipt') put(attempts, attempt, receipt)
       else put(type === 'receipt' ? receipts : statements, toHex(subject), receipt)
     },
     authenticate,
     receiptOf: (packetId) => receipts.get(toHex(packetId)),
+    keysOf: (instance) => chains.get(toHex(instance)),
+    get tableReceipt() {
+      return tableReceipt
+    },
     of: (agent, attempt, statement) => ({
       attemptReceipt: attempts.get(attempt),
       statementReceipt: statements.get(digestOfStatement(statement) ?? '') ?? [...statements.values()].at(-1),
