@@ -9,6 +9,7 @@ import { file_weave_control_v1_directory } from '../src/gen/weave/control/v1/dir
 import { file_weave_control_v1_key_event } from '../src/gen/weave/control/v1/key_event_pb.js'
 import { file_weave_control_v1_routing_table } from '../src/gen/weave/control/v1/routing_table_pb.js'
 import { file_weave_log_v1_receipt } from '../src/gen/weave/log/v1/receipt_pb.js'
+import { file_weave_model_v1_evaluation } from '../src/gen/weave/model/v1/evaluation_pb.js'
 import { file_weave_model_v1_statement } from '../src/gen/weave/model/v1/statement_pb.js'
 import { file_weave_packet_v1_content } from '../src/gen/weave/packet/v1/content_pb.js'
 import { file_weave_packet_v1_packet } from '../src/gen/weave/packet/v1/packet_pb.js'
@@ -24,6 +25,7 @@ const FILES: readonly DescFile[] = [
   file_weave_control_v1_routing_table,
   file_weave_control_v1_directory,
   file_weave_model_v1_statement,
+  file_weave_model_v1_evaluation,
   file_weave_packet_v1_saved_answer,
 ]
 

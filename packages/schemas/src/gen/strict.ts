@@ -584,6 +584,44 @@ export const Authorization: Table<Authorization> = /* @__PURE__ */ table(
   'network!:bytes=32 agent!:bytes=32 fileDigest!:bytes=32 chatTemplateDigest:bytes=32 maxContextTokens:u32 createdMs!:ms expiresMs!:ms',
 )
 
+/** `weave.model.v1.ModelEvaluation` */
+export interface ModelEvaluation {
+  readonly network?: Uint8Array | undefined
+  readonly evaluator: Uint8Array
+  readonly model: string
+  readonly fileDigest: Uint8Array
+  readonly chatTemplateDigest?: Uint8Array | undefined
+  readonly engine: string
+  readonly runtime: string
+  readonly runtimeDigest?: Uint8Array | undefined
+  readonly sandbox: string
+  readonly battery: Uint8Array
+  readonly seed?: number | undefined
+  readonly maxTokens: number
+  readonly families: readonly FamilyResult[]
+  readonly createdMs: number
+}
+export const ModelEvaluation: Table<ModelEvaluation> = /* @__PURE__ */ table(
+  'ModelEvaluation',
+  'network:bytes=32 evaluator!:bytes=32 model!:string<256 fileDigest!:bytes=32 chatTemplateDigest:bytes=32 engine!:string<128 runtime!:string<256 runtimeDigest:bytes=32 sandbox!:string<128 battery!:bytes=32 seed:u32 maxTokens!:u32 families:message[64] createdMs!:ms',
+  () => FamilyResult,
+)
+
+/** `weave.model.v1.FamilyResult` */
+export interface FamilyResult {
+  readonly family: string
+  readonly source: string
+  readonly prompts: number
+  readonly judged?: number | undefined
+  readonly hits?: number | undefined
+  readonly lowPpm?: number | undefined
+  readonly highPpm?: number | undefined
+}
+export const FamilyResult: Table<FamilyResult> = /* @__PURE__ */ table(
+  'FamilyResult',
+  'family!:string<64 source!:string<64 prompts!:u32 judged:u32 hits:u32 lowPpm:u32 highPpm:u32',
+)
+
 /** `weave.packet.v1.SavedAnswer` */
 export interface SavedAnswer {
   readonly version: number

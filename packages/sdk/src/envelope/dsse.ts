@@ -20,6 +20,7 @@ const THINGS = [
   'finding',
   'answer-fetch',
   'notice',
+  'model-evaluation',
 ] as const
 
 /** A kind of thing that is signed. Each has its own payload type, so no signature serves for two. */
