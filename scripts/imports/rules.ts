@@ -42,7 +42,7 @@ const LAYERS: Readonly<Record<string, Readonly<Record<string, readonly string[]>
     dispatch: ['config.ts', 'errors.ts', 'log', 'metrics.ts', 'ports.ts', 'rate.ts', 'trace.ts'],
     log: ['witness'],
     witness: ['log'],
-    topic: ['dispatch', 'errors.ts', 'ports.ts', 'trace.ts'],
+    topic: ['dispatch', 'errors.ts', 'metrics.ts', 'ports.ts', 'trace.ts'],
     adapters: ['config.ts', 'dispatch', 'door.ts', 'errors.ts', 'log', 'ports.ts', 'topic', 'trace.ts'],
     'ports.ts': ['log'],
     'errors.ts': [],

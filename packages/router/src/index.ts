@@ -9,3 +9,5 @@ export { openRouter, type RouterKeys, type StartedRouter, type StartOptions, sta
 export { RouterError } from './errors.ts'
 export { createNexus, type Nexus } from './nexus.ts'
 export type { AgentChannel, AgentLinks, AgentState, AttachedAgent, DeadLetter } from './ports.ts'
+export { type WiredLoop, wireLoop } from './topic/loop.ts'
+export { signMessage } from './topic/sign.ts'

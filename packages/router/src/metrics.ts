@@ -22,7 +22,7 @@ export interface Gauge {
 const HELP: Readonly<Record<string, string>> = {
   weave_http_requests_total: 'HTTP requests by route and status.',
   weave_packets_total: 'Packets by kind and outcome code.',
-  weave_signature_failures_total: 'Packets and fetches whose signature did not verify.',
+  weave_signature_failures_total: 'Packets, fetches and messages of topics whose signature did not verify.',
   weave_replays_total: 'Sequence numbers that were used twice.',
   weave_attempts_total: 'Attempts made.',
   weave_deliveries_total: 'Deliveries to agents.',
@@ -31,6 +31,17 @@ const HELP: Readonly<Record<string, string>> = {
   weave_frames_total: 'Frames taken from agents.',
   weave_frames_dropped_total: 'Frames refused, by reason.',
   weave_faults_total: 'Errors of the router itself, by stage.',
+  weave_l7_windows_total: 'Windows of requests that were judged, by whose they are and verdict.',
+  weave_l7_findings_total: 'Windows of requests that were called attacks, by whose they are and family.',
+  weave_l7_votes_total: 'Votes on windows that were called attacks, by member.',
+  weave_topic_dead_total: 'Messages that a consumer of a topic can never take, by code.',
+  weave_topic_retries_total: 'Deliveries of a topic that failed and are made again, by code.',
+  weave_feedback_total: 'Feedback by topic: about a finding of ours, of others, or not as the log has it.',
+  weave_findings_total: 'Findings by topic: kept to be published, known already, or given up for want of room.',
+  weave_finding_retries_total: 'Attempts to publish a finding that failed and are made again, by code.',
+  weave_finding_dead_total: 'Findings that can never be published, by code.',
+  weave_finding_publish_seconds: 'Time that it takes to publish a finding.',
+  weave_finding_pipeline_seconds: 'Time from what was seen to the confirmed leaf of its finding.',
   weave_commit_seconds: 'Time from append to confirmed.',
 }
 

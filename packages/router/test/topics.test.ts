@@ -220,6 +220,7 @@ describe('the topics of one process', () => {
       stream: { ...stream, acknowledge },
       producers: { network, permit: async () => undefined },
       trace,
+      metrics: { count: () => undefined },
       maxPublishing: 2,
       nowMs: () => state.nowMs,
     })

@@ -11,6 +11,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type ServerType, serve } from '@hono/node-server'
 import { getConnInfo } from '@hono/node-server/conninfo'
+import type { HttpVerdict } from '@mystranet/detector/l7'
 import type { DocumentSigner } from '@mystranet/sdk/envelope'
 import { createNoteKey, ED25519_TYPE, type NoteSigner } from '@mystranet/sdk/proof/note'
 import type { TrustFile } from '@mystranet/sdk/proof/trust-file'
@@ -26,9 +27,10 @@ import { createAgentLinks } from '../agent-links.ts'
 import { createApp } from '../app.ts'
 import { type RouterConfig, readConfig } from '../config.ts'
 import { packetJson } from '../http/packet-json.ts'
+import { createRequestWatch, type RequestWatch } from '../http/watch.ts'
 import { type Log, openLog } from '../log/log.ts'
 import type { WitnessLink } from '../log/ports.ts'
-import { createMetrics } from '../metrics.ts'
+import { createMetrics, type Gauge, type Metrics } from '../metrics.ts'
 import { createNexus, type Nexus } from '../nexus.ts'
 import { inviteHash, nexusDoor } from '../nexus-door.ts'
 import { gaugesOf } from '../nexus-state.ts'
@@ -41,6 +43,7 @@ import { createTopics, type Topics } from '../topic/topics.ts'
 import type { Trace } from '../trace.ts'
 import { createWitness } from '../witness/witness.ts'
 import { type Linger, lingerOf } from './linger.ts'
+import { observeServer } from './observe.ts'
 
 /** Keys that a router holds. None of them signs a routing table. */
 export interface RouterKeys {
@@ -67,6 +70,8 @@ export interface StartOptions {
   readonly nats?: string | undefined
   /** Told of each invitation that let an instance in, before its keys are logged. Its rejection keeps the instance out. */
   readonly onInvited?: ((tokenHash: string, instance: string) => Promise<void>) | undefined
+  /** Told of each window of requests that is called an attack. Acting on it is its own affair; it must not block. */
+  readonly onRequestVerdict?: ((verdict: HttpVerdict) => void) | undefined
 }
 
 export interface StartedRouter {
@@ -76,8 +81,13 @@ export interface StartedRouter {
   readonly log: Log
   /** Findings and what comes back to them: here, or on the broker. */
   readonly topics: Topics
+  /** Slow connections and floods of requests: the last findings, and the model that has a vote. */
+  readonly requests: Pick<RequestWatch, 'findings' | 'use'>
   readonly config: RouterConfig
   readonly trace: Trace
+  readonly metrics: Pick<Metrics, 'count' | 'observe'>
+  /** Shows more gauges on `/metrics`, of what runs beside the router. */
+  addGauges(more: () => Promise<readonly Gauge[]>): void
   /** Puts a table into force that an operator signed; gives its receipt. */
   publishTable(document: Uint8Array): Promise<Uint8Array>
   /** Lets whoever holds the token enrol one instance. @param token At least 16 characters without spaces. */
@@ -140,6 +150,7 @@ export async function openRouter(options: StartOptions): Promise<StartedRouter> 
     stream: fabric?.topics ?? sqliteTopicStream(sqlite.db, topicLimits(config)),
     producers: trustedProducers(trust, nexus.keyring),
     trace,
+    metrics,
     nowMs: Date.now,
   })
   const { network } = trust
@@ -154,12 +165,18 @@ export async function openRouter(options: StartOptions): Promise<StartedRouter> 
   }
   const log = { published: files.log.published, tiles: files.tiles }
   const door = nexusDoor({ ...state, nexus, log, heartbeatMs: config.heartbeatMs })
+  const gauges: (() => Promise<readonly Gauge[]>)[] = []
+  const requests = createRequestWatch(metrics, options.onRequestVerdict)
   const app = createApp({
     door,
     readPackets: nexus.readPackets,
     metrics,
     trace,
-    gauges: () => gaugesOf(state),
+    gauges: async () => [
+      ...(await gaugesOf(state)),
+      ...requests.gauges(),
+      ...(await Promise.all(gauges.map((more) => more()))).flat(),
+    ],
     nowMs: Date.now,
     corsOrigins: config.corsOrigins,
     addresses: createRateLimit('address', { perMinute: config.addressPerMinute, burst: config.addressBurst }),
@@ -169,6 +186,7 @@ export async function openRouter(options: StartOptions): Promise<StartedRouter> 
   timer.unref()
   let server: ServerType | undefined
   let linger: Linger | undefined
+  let unobserve: (() => void) | undefined
 
   return {
     app,
@@ -177,6 +195,9 @@ export async function openRouter(options: StartOptions): Promise<StartedRouter> 
     config,
     trace,
     topics,
+    requests,
+    metrics,
+    addGauges: (more) => void gauges.push(more),
     log: files.log,
     publishTable: nexus.publishTable,
     invite: (token, untilMs) => stores.invites.add(inviteHash(token), untilMs),
@@ -184,6 +205,7 @@ export async function openRouter(options: StartOptions): Promise<StartedRouter> 
       const opened = await listen(app, config)
       server = opened.server
       linger = lingerOf(server)
+      unobserve = observeServer(server, requests)
       fabric?.serve(door)
       trace.stage('listen', { url: opened.url })
       return opened.url
@@ -194,6 +216,7 @@ export async function openRouter(options: StartOptions): Promise<StartedRouter> 
       while (Date.now() < until && links.agents().some(({ running }) => running > 0)) await pause(50)
       clearInterval(timer)
       await linger?.quiet()
+      unobserve?.()
       if (server !== undefined) await shut(server)
       await tick()
       await nexus.idle()

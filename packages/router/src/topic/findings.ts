@@ -30,7 +30,8 @@ export interface FindingsDeps {
   random(bytes: number): Uint8Array
 }
 
-const LEAF_OF = {
+/** Which leaf a finding of a topic gets. */
+export const LEAF_OF = {
   'ai.anomalies.v1': 'anomaly',
   'ai.evidence.v1': 'evidence',
   'ai.policy.v1': 'policy',

@@ -1,6 +1,6 @@
 /**
  * Who may speak on which topic: findings are enrolled instances' to make, feedback is the nexus's, and what a person
- * decides may be signed by an operator as well.
+ * decides may be signed by an operator as well, and what is said of evidence by whoever may authorize models, who reviews.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { Keyring } from '../dispatch/keyring.ts'
 import { RouterError } from '../errors.ts'
 import type { Producers } from './admit.ts'
 
-type Speaker = 'instance' | 'nexus' | 'operator'
+type Speaker = 'instance' | 'nexus' | 'operator' | 'reviewer'
 
 const SPEAKERS: Readonly<Record<Topic, readonly Speaker[]>> = {
   'ai.anomalies.v1': ['instance'],
@@ -21,15 +21,15 @@ const SPEAKERS: Readonly<Record<Topic, readonly Speaker[]>> = {
   'control.commits.v1': ['nexus'],
   'control.reputation.v1': ['nexus'],
   'control.policy.v1': ['nexus', 'operator'],
-  'control.evidence.v1': ['nexus', 'operator'],
+  'control.evidence.v1': ['nexus', 'operator', 'reviewer'],
 }
 
 /** The producers that a trust file and the key directory name. A key of the trust file is the instance of its own id. */
 export function trustedProducers(
-  trust: Pick<TrustFile, 'network' | 'nexusKeys' | 'tableSigners'>,
+  trust: Pick<TrustFile, 'network' | 'nexusKeys' | 'tableSigners' | 'authorizers'>,
   keyring: Pick<Keyring, 'live'>,
 ): Producers {
-  const keysOf = { nexus: trust.nexusKeys, operator: trust.tableSigners }
+  const keysOf = { nexus: trust.nexusKeys, operator: trust.tableSigners, reviewer: trust.authorizers }
   return {
     network: trust.network,
     async permit(topic, producer, key) {

@@ -8,6 +8,7 @@ import { CODES, type Code } from '@mystranet/schemas/codes'
 import type { Topic } from '@mystranet/schemas/topics'
 import { toHex } from '@mystranet/sdk/bytes'
 import { RouterError, refusalOf } from '../errors.ts'
+import type { Metrics } from '../metrics.ts'
 import type { Trace } from '../trace.ts'
 import { type AdmittedMessage, admitMessage, type Producers } from './admit.ts'
 import type { DeadMessage, TopicLease, TopicStream } from './ports.ts'
@@ -16,6 +17,7 @@ export interface TopicsDeps {
   readonly stream: TopicStream
   readonly producers: Producers
   readonly trace: Trace
+  readonly metrics: Pick<Metrics, 'count'>
   /** Messages that may be on their way to the stream at a time. Default 64. */
   readonly maxPublishing?: number | undefined
   nowMs(): number
@@ -76,7 +78,7 @@ export function createTopics(deps: TopicsDeps): Topics {
 }
 
 function consumerOf<T extends Topic>(
-  { stream, producers, trace, nowMs }: TopicsDeps,
+  { stream, producers, trace, metrics, nowMs }: TopicsDeps,
   topic: T,
   name: string,
   take: (message: AdmittedMessage<T>) => Promise<void>,
@@ -96,10 +98,13 @@ function consumerOf<T extends Topic>(
     } catch (error) {
       const code = codeOf(error)
       if (code === 'INTERNAL') trace.fault('topic', error)
+      if (code === 'SIGNATURE_INVALID') metrics.count('weave_signature_failures_total')
       if (CODES[code].remedy !== 'retry' || leased.delivery >= MAX_DELIVERIES) {
         trace.stage('bury', { kind: topic, code })
+        metrics.count('weave_topic_dead_total', { topic, code })
         return stream.bury(leased.lease, code, nowMs())
       }
+      metrics.count('weave_topic_retries_total', { topic, code })
       const pauseMs = Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (leased.delivery - 1))
       return stream.release(leased.lease, nowMs() + pauseMs, nowMs())
     }
