@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { HttpObserver } from '@mystranet/detector/l7'
 import { type Context, Hono } from 'hono'
 import { cors } from 'hono/cors'
 import type { NexusDoor } from './door.ts'
@@ -13,6 +14,7 @@ import { logRoutes } from './http/log.ts'
 import { packetJsonDoor, type ReadPackets, storedPacketRoutes } from './http/packet-json.ts'
 import { packetCap, packetRoutes } from './http/packets.ts'
 import { enrolCap, keyRoutes } from './http/routes.ts'
+import { seenRequests } from './http/watch.ts'
 import type { Gauge, Metrics } from './metrics.ts'
 import type { RateLimit } from './rate.ts'
 import type { Trace } from './trace.ts'
@@ -25,6 +27,8 @@ export interface ShellDeps {
   addressOf(c: Context): string
   nowMs(): number
   readonly corsOrigins: readonly string[]
+  /** Told of each request as the app sees it. Not where the server itself tells of its connections. */
+  readonly observer?: HttpObserver | undefined
 }
 
 export interface AppDeps extends ShellDeps {
@@ -52,8 +56,10 @@ export function createApp(deps: AppDeps): Hono {
 }
 
 /** What every request meets, whatever answers it: counting, origins, rate by address, caps, and errors as documents. */
-export function createShell({ addresses, addressOf, corsOrigins, metrics, nowMs, trace }: ShellDeps): Hono {
+export function createShell(deps: ShellDeps): Hono {
+  const { addresses, addressOf, corsOrigins, metrics, nowMs, observer, trace } = deps
   const app = new Hono()
+  if (observer !== undefined) app.use(seenRequests({ observer, addressOf, nowMs }))
   app.use(async (c, next) => {
     await next()
     const { path } = c.req

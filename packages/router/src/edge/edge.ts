@@ -7,6 +7,7 @@
 import type { Context, Hono } from 'hono'
 import { createApp, createShell } from '../app.ts'
 import type { NexusDoor } from '../door.ts'
+import { createRequestWatch, type RequestWatch } from '../http/watch.ts'
 import { createMetrics } from '../metrics.ts'
 import { createRateLimit } from '../rate.ts'
 import { traceOf } from '../trace.ts'
@@ -17,10 +18,22 @@ import type { EdgeSettings } from './settings.ts'
 /** The address of whoever sent a request, as the runtime knows it. */
 export type PeerOf = (c: Context) => string | undefined
 
-/** An edge that asks the nexus itself. */
-export function createEdge(settings: EdgeSettings, door: NexusDoor, peerOf: PeerOf): Hono {
-  const parts = partsOf(settings, peerOf)
-  return createApp({ ...parts, door })
+/**
+ * An edge that asks the nexus itself.
+ *
+ * @param withSockets Gets the watch of requests, where the server itself tells it of its connections. Without it the app tells
+ *   what it sees: no connection, and nothing of a head or a body that does not end.
+ */
+export function createEdge(
+  settings: EdgeSettings,
+  door: NexusDoor,
+  peerOf: PeerOf,
+  withSockets?: (requests: RequestWatch) => void,
+): Hono {
+  const { requests, ...parts } = partsOf(settings, peerOf)
+  withSockets?.(requests)
+  const observer = withSockets === undefined ? requests : undefined
+  return createApp({ ...parts, observer, door, gauges: async () => requests.gauges() })
 }
 
 /** The outer half of an edge: what passes its admission is forwarded, to an {@link innerEdge}. */
@@ -29,12 +42,12 @@ export function outerEdge(
   forward: (request: Request) => Promise<Response>,
   peerOf: PeerOf,
 ): Hono {
-  const parts = partsOf(settings, peerOf)
+  const { requests, ...parts } = partsOf(settings, peerOf)
   const { metrics } = parts
-  const app = createShell(parts)
+  const app = createShell({ ...parts, observer: requests })
   app.route('/', parts.gate)
   app.get('/health', (c) => c.json({ alive: true }))
-  app.get('/metrics', (c) => c.text(metrics.render([])))
+  app.get('/metrics', (c) => c.text(metrics.render(requests.gauges())))
   app.all('*', async (c) => {
     const { raw } = c.req
     const init = raw.body === null ? {} : { body: await c.req.arrayBuffer() }
@@ -45,17 +58,19 @@ export function outerEdge(
 
 /** The inner half: asks the nexus for whatever the outer half let through. */
 export function innerEdge(settings: EdgeSettings, door: NexusDoor): Hono {
-  const { gate: _, ...parts } = partsOf({ ...settings, corsOrigins: [] }, () => undefined)
+  const { gate: _, requests: __, ...parts } = partsOf({ ...settings, corsOrigins: [] }, () => undefined)
   return createApp({ ...parts, door, addresses: { take: () => undefined } })
 }
 
 function partsOf(settings: EdgeSettings, peerOf: PeerOf) {
   const { trust, addressHeader, logLevel } = settings
   const nowMs = () => Date.now()
+  const metrics = createMetrics()
   const senders = createRateLimit('key', { perMinute: settings.senderPerMinute, burst: settings.senderBurst })
   return {
     nowMs,
-    metrics: createMetrics(),
+    metrics,
+    requests: createRequestWatch(metrics),
     trace: consoleTrace(logLevel),
     corsOrigins: settings.corsOrigins,
     gate: edgeGate(createEdgeAdmission({ trust, senders, nowMs })),

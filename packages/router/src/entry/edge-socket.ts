@@ -22,13 +22,13 @@ export interface StartedEdge {
 }
 
 /** Opens an edge, which dials its broker when it is first asked. */
-export async function openEdge(env: Env, peerOf: PeerOf) {
+export async function openEdge(env: Env, peerOf: PeerOf, withSockets?: Parameters<typeof createEdge>[3]) {
   const { WEAVE_TRUST_FILE: file } = env
   const settings = readEdgeSettings(file === undefined ? env : { ...env, WEAVE_TRUST: await readFile(file, 'utf8') })
   const { natsUrl, nexusDeadlineMs: deadlineMs, host, port } = settings
   const connect = natsUrl.startsWith('ws') ? connectWebSocket : connectNats
   const door = natsNexus({ connect: () => connect(natsUrl, 'weave edge'), deadlineMs })
-  return { app: createEdge(settings, door, peerOf), host, port, close: door.close }
+  return { app: createEdge(settings, door, peerOf, withSockets), host, port, close: door.close }
 }
 
 /** Starts an edge as a program: says its address in a line of JSON, ends on SIGTERM. */

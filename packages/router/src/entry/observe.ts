@@ -1,0 +1,36 @@
+/**
+ * A server of Node as its sockets show it: connections, heads and bodies that never end among them.
+ *
+ * @module
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { ServerType } from '@hono/node-server'
+import { type BookedConnection, clientOf, connectionBook, type HttpObserver, SWEEP_MS } from '@mystranet/detector/l7'
+
+/** Wall clock with the resolution of the monotonic one: at a flood, requests are less than a millisecond apart. */
+const nowMs = () => performance.timeOrigin + performance.now()
+
+/** Tells `observer` of a server from now on, until what it returns is called. Reads no byte of any connection. */
+export function observeServer(server: ServerType, observer: HttpObserver): () => void {
+  const book = connectionBook(observer, nowMs)
+  const booked = new WeakMap<Socket, BookedConnection>()
+  server.on('connection', (socket: Socket) => {
+    const connection = book.opened(clientOf(socket.remoteAddress ?? 'unknown'), () => socket.bytesRead)
+    if (connection === undefined) return
+    booked.set(socket, connection)
+    // After the responses of its requests have closed.
+    socket.once('close', () => setImmediate(connection.closed))
+  })
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    const hasBody = request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length']) > 0
+    const { method = '', url = '' } = request
+    const exchange = booked.get(request.socket)?.head(method, url, hasBody)
+    if (exchange === undefined) return
+    if (hasBody) request.once('end', exchange.bodyDone)
+    response.once('close', () => exchange.ended(response.headersSent ? response.statusCode : 0))
+  })
+  const timer = setInterval(book.sweep, SWEEP_MS)
+  timer.unref()
+  return () => clearInterval(timer)
+}
