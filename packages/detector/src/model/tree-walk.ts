@@ -66,9 +66,9 @@ function writeKeys(numbers: Float32Array, start: number, count: number, keys: In
     float[0] = x + 0
     const bits = integer[0]!
     const key = bits ^ ((bits >> 31) & HIGHEST)
-    const isNaN = x !== x
-    keys[2 * i] = isNaN ? LOWEST : key
-    keys[2 * i + 1] = isNaN ? HIGHEST : key
+    const isMissing = Number.isNaN(x)
+    keys[2 * i] = isMissing ? LOWEST : key
+    keys[2 * i + 1] = isMissing ? HIGHEST : key
   }
 }
 
