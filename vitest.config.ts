@@ -14,6 +14,8 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    // A second, as vitest has it, is little on a machine that runs something else besides.
+    expect: { poll: { timeout: 15_000 } },
     execArgv: ['--conditions=@mystranet/source'],
     projects: [
       {

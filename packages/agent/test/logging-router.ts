@@ -319,7 +319,7 @@ export async function loggingRouter(clock: Clock) {
       .filter((packet) => equalBytes(packet.core.inReplyTo as Uint8Array, request.id))
       .filter((packet) => kind === undefined || packet.kind === kind)
 
-  async function until<T>(look: () => T | undefined | false, timeoutMs = 5_000): Promise<T> {
+  async function until<T>(look: () => T | undefined | false, timeoutMs = 20_000): Promise<T> {
     const deadline = performance.now() + timeoutMs
     for (;;) {
       const found = look()

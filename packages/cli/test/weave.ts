@@ -133,7 +133,7 @@ export async function place(script?: Script): Promise<Place> {
 }
 
 /** Waits until something is true. */
-export async function until(what: string, check: () => Promise<boolean> | boolean, timeoutMs = 10_000): Promise<void> {
+export async function until(what: string, check: () => Promise<boolean> | boolean, timeoutMs = 20_000): Promise<void> {
   const end = Date.now() + timeoutMs
   while (!(await check())) {
     if (Date.now() > end) throw new Error(`Waited ${timeoutMs} ms in vain: ${what}`)

@@ -214,7 +214,7 @@ describe('admission', () => {
   })
 
   it('says that a packet is unconfirmed, sends nothing, and lets the same packet in later', async () => {
-    const { world, agentParty, request, sender } = await setup({ commitDeadlineMs: 80 })
+    const { world, agentParty, request, sender } = await setup({ commitDeadlineMs: 1_000 })
     const agent = attachAgent(world, agentParty, 'silent')
     world.state.witnessAnswers = false
     const { bytes, id } = await request()
@@ -222,8 +222,7 @@ describe('admission', () => {
     expect(refused).toMatchObject({ status: 503, code: 'LOG_UNCONFIRMED', fate: 'unknown', packet: toHex(id) })
     expect(agent.delivered).toEqual([])
     world.state.witnessAnswers = true
-    await new Promise((resolve) => setTimeout(resolve, 300))
-    expect((await sender.post(bytes)).status).toBe(200)
+    await expect.poll(async () => (await sender.post(bytes)).status).toBe(200)
     await world.until(() => agent.delivered.length === 1)
   })
 })

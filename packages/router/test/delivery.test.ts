@@ -227,7 +227,7 @@ describe('an answer that nobody reads', () => {
 
 describe('a request that was logged and never sent', () => {
   it('is void 30 s after it expired, and says so', async () => {
-    const { world, agents, sender, kinds, stateOf } = await setup({ commitDeadlineMs: 60 })
+    const { world, agents, sender, kinds, stateOf } = await setup({ commitDeadlineMs: 1_000 })
     world.state.witnessAnswers = false
     const request = await sender.request(agents)
     expect(await problemOf(await sender.post(request.bytes))).toMatchObject({ code: 'LOG_UNCONFIRMED' })
@@ -246,7 +246,7 @@ describe('a request that was logged and never sent', () => {
 
 describe('a request that expired while it was logged', () => {
   it('is not carried on by the same packet', async () => {
-    const { world, agents, sender, stateOf } = await setup({ commitDeadlineMs: 60 })
+    const { world, agents, sender, stateOf } = await setup({ commitDeadlineMs: 1_000 })
     world.state.witnessAnswers = false
     const request = await sender.request(agents)
     expect(await problemOf(await sender.post(request.bytes))).toMatchObject({ code: 'LOG_UNCONFIRMED' })

@@ -214,7 +214,8 @@ export async function openWorld(state: WorldState = worldState(), overrides: Par
   }
   /** Ticks until the condition holds; the clock stands unless `stepMs` moves it. */
   const until = async (holds: () => boolean | Promise<boolean>, stepMs = 0) => {
-    for (let i = 0; i < 400; i++) {
+    const endMs = performance.now() + 20_000
+    while (performance.now() < endMs) {
       if (await holds()) return
       clock.nowMs += stepMs
       await nexus.tick()

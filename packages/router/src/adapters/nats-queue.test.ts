@@ -34,9 +34,9 @@ describe('nats', () =>
   queueContract(async () => ({
     queue: patient(await natsPacketQueue(await connect(), { limit: 3 })),
     clock: {
-      span: 400,
+      span: 800,
       nowMs: () => Date.now(),
-      pass: (spans) => new Promise((resolve) => setTimeout(resolve, 400 * spans)),
+      pass: (spans) => new Promise((resolve) => setTimeout(resolve, 800 * spans)),
     },
   })))
 

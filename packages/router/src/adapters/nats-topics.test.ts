@@ -19,9 +19,9 @@ describe('nats', () => {
       stream: await natsTopicStream(nc, LIMITS),
       another: async () => natsTopicStream(await connect(), LIMITS),
       clock: {
-        span: 400,
+        span: 600,
         nowMs: () => Date.now(),
-        pass: (spans) => new Promise((resolve) => setTimeout(resolve, 400 * spans)),
+        pass: (spans) => new Promise((resolve) => setTimeout(resolve, 600 * spans)),
       },
       breakNext,
     }

@@ -62,7 +62,7 @@ describe('append()', () => {
 
   it('lets patient drafts go with the next round, and begins one when nobody else does', async () => {
     const log = await logWorld().open()
-    const patient = log.append([draftOf('a')], { patienceMs: 1_000 })
+    const patient = log.append([draftOf('a')], { patienceMs: 20_000 })
     await new Promise((resolve) => setTimeout(resolve, 30))
     const [other] = await log.append([draftOf('b')])
     const [joined] = await patient

@@ -229,7 +229,7 @@ describe('the coalescer', () => {
     expect(payloads).toEqual([{ text: 'one', final: false }])
     for (const text of [' two', ' three', '', ' four']) coalescer.push(text)
     expect(payloads).toHaveLength(1)
-    await new Promise((resolve) => setTimeout(resolve, 60))
+    await expect.poll(() => payloads.length).toBeGreaterThan(1)
     expect(payloads[1]).toEqual({ text: ' two three four', final: false })
     coalescer.push(' five')
     coalescer.push(' six')
