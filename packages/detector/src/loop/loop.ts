@@ -27,6 +27,7 @@ export {
   type Observation,
   policyOf,
 } from './observation.ts'
+export { flowObservation, httpObservation, logObservation, scanObservation } from './observed.ts'
 export type { BookedFinding, FindingState, Outbox, OutboxLimits } from './outbox.ts'
 export type { FindingSigner, LoopMetrics } from './publish.ts'
 export { type Bound, boundsOf, type Tunable } from './tuning.ts'

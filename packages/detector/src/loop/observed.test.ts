@@ -1,0 +1,102 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { RULES } from '../flow/rule.ts'
+import { memorySource, scanGguf } from '../gguf/scan.ts'
+import { HTTP_RULES } from '../l7/rule.ts'
+import { flowObservation, httpObservation, logObservation, scanObservation } from './observed.ts'
+
+describe('observations of the parts', () => {
+  it('tells of a flow that is an attack, with its rules, and not of a clear one', () => {
+    const rule = RULES.find(({ severity }) => severity === 9)
+    if (rule === undefined) throw new Error('no such rule')
+    const verdict = {
+      group: 'destination',
+      subject: '192.0.2.1',
+      verdict: 'attack',
+      rules: [rule],
+      packets: 64,
+      startUs: 1_700_000_000_000_000,
+      rate: 5_000,
+      features: undefined,
+    } as unknown as Parameters<typeof flowObservation>[0]
+    expect(flowObservation(verdict)).toMatchObject({
+      type: `flow.${rule.family}`,
+      source: 'destination 192.0.2.1',
+      severity: 9,
+      detail: { packets: 64, rules: [{ id: rule.id, says: rule.says }] },
+      atMs: 1_700_000_000_000,
+    })
+    expect(flowObservation({ ...verdict, verdict: 'clear', rules: [] })).toBeUndefined()
+    expect(flowObservation({ ...verdict, startUs: Number.NaN })?.atMs).toBeGreaterThan(1_700_000_000_000)
+  })
+
+  it('tells of a flood of requests, called by rules or by the model alone', () => {
+    const [rule] = HTTP_RULES
+    const verdict = {
+      group: 'client',
+      subject: '192.0.2.1',
+      verdict: 'attack',
+      rules: [rule],
+      votes: [],
+      probability: 0.75,
+      requests: 9,
+      open: {},
+      startMs: 1,
+      endMs: 5.5,
+      sustainedPerS: 3,
+      features: new Float64Array(),
+    } as unknown as Parameters<typeof httpObservation>[0]
+    expect(httpObservation(verdict, 'l7/attack/strict')).toMatchObject({
+      type: `http.${rule?.family}`,
+      confidence: 0.75,
+      tunes: 'l7/attack/strict',
+      atMs: 5,
+    })
+    expect(httpObservation({ ...verdict, rules: [], probability: undefined })).toMatchObject({
+      type: 'http.model',
+      severity: 5,
+      confidence: 0.5,
+    })
+    expect(httpObservation({ ...verdict, verdict: 'clear' })).toBeUndefined()
+  })
+
+  it('tells of a log', () => {
+    const finding = {
+      id: 'chain-broken',
+      group: 'invariant',
+      source: 'ab',
+      severity: 9,
+      confidence: 1,
+      atMs: 5,
+      message: 'x',
+      leaves: [1],
+      evidence: { n: 1 },
+    } as const
+    expect(logObservation(finding)).toMatchObject({ type: 'log.chain-broken', severity: 9, detail: { leaves: [1] } })
+  })
+
+  it('tells of a refused model file once, by its digest, and not of a clean one', async () => {
+    const { files } = await scanGguf(memorySource(new TextEncoder().encode('GGUF, or so it says')))
+    const [file] = files
+    if (file === undefined) throw new Error('nothing was scanned')
+    const told = scanObservation({ ...file, name: '/home/ann/models/m.gguf' }, 7, 'ab')
+    expect(told).toMatchObject({ type: 'gguf.invalid', source: 'm.gguf', confidence: 1, atMs: 7 })
+    expect(scanObservation({ ...file, name: 'other' }, 8, 'ab')?.once).toBe(told?.once)
+    expect(scanObservation(file, 8, 'cd')?.once).not.toBe(told?.once)
+    expect(scanObservation({ ...file, verdict: 'clean' }, 7)).toBeUndefined()
+  })
+
+  it('gives every source a size that fits its field, whatever a file is called', async () => {
+    const { files } = await scanGguf(memorySource(new Uint8Array(3)))
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 400 }), (name) => {
+        const source = scanObservation({ ...(files[0] as NonNullable<(typeof files)[0]>), name }, 1)?.source ?? ''
+        const size = new TextEncoder().encode(source).length
+        expect(source.isWellFormed()).toBe(true)
+        expect(size).toBeGreaterThan(0)
+        expect(size).toBeLessThanOrEqual(256)
+      }),
+      { seed: 2, numRuns: 300 },
+    )
+  })
+})

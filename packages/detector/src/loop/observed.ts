@@ -1,0 +1,104 @@
+/**
+ * Verdicts of the detector's parts as observations: one function a part.
+ *
+ * @module
+ */
+import type { LogFinding } from '../anomaly/finding.ts'
+import { EXTRACTOR_VERSION } from '../flow/feature.ts'
+import type { Verdict as FlowVerdict } from '../flow/watch.ts'
+import type { Severity } from '../gguf/checks.ts'
+import type { FileReport } from '../gguf/report.ts'
+import { SCAN_FORMAT } from '../gguf/report.ts'
+import { HTTP_EXTRACTOR_VERSION } from '../l7/feature.ts'
+import type { HttpVerdict } from '../l7/watch.ts'
+import type { Observation } from './observation.ts'
+
+const SEVERITIES: Readonly<Record<Severity, number>> = { critical: 10, high: 8, medium: 5, low: 3 }
+/** A part that gives no probability says nothing about it: neither sure nor unsure. */
+const NO_PROBABILITY = 0.5
+
+/** A window of packets that was called an attack; undefined when it is clear. */
+export function flowObservation(verdict: FlowVerdict): Observation | undefined {
+  const [worst] = verdict.rules
+  if (verdict.verdict === 'clear' || worst === undefined) return undefined
+  const { group, subject, rules, packets, rate, startUs } = verdict
+  return {
+    type: `flow.${worst.family}`,
+    source: clipped(`${group} ${subject}`),
+    severity: worst.severity,
+    confidence: NO_PROBABILITY,
+    modelVersion: EXTRACTOR_VERSION,
+    detail: { packets, rate, rules: rules.map(({ id, says }) => ({ id, says })) },
+    atMs: Number.isFinite(startUs) ? Math.max(1, Math.floor(startUs / 1_000)) : Date.now(),
+  }
+}
+
+/** A window of HTTP requests that was called an attack; undefined when it is clear. */
+export function httpObservation(verdict: HttpVerdict, tunes?: string): Observation | undefined {
+  if (verdict.verdict === 'clear') return undefined
+  const { group, subject, rules, votes, probability, requests, open, sustainedPerS, endMs } = verdict
+  return {
+    type: `http.${rules[0]?.family ?? 'model'}`,
+    source: clipped(`${group} ${subject}`),
+    severity: rules[0]?.severity ?? 5,
+    confidence: probability ?? NO_PROBABILITY,
+    modelVersion: HTTP_EXTRACTOR_VERSION,
+    tunes,
+    detail: { requests, sustainedPerS, open, votes, rules: rules.map(({ id, says }) => ({ id, says })) },
+    atMs: Math.floor(endMs),
+  }
+}
+
+/** What is odd about the log or its traffic. */
+export const logObservation = (finding: LogFinding): Observation => {
+  const { id, group, source, severity, confidence, atMs, message, leaves, evidence } = finding
+  return {
+    type: `log.${id}`,
+    source: clipped(source),
+    severity,
+    confidence,
+    modelVersion: `log-audit-1 ${group}`,
+    detail: { message, leaves, evidence },
+    atMs: Math.floor(atMs),
+  }
+}
+
+/**
+ * A model file that a scan found something in; undefined when it is clean. Of one file there is one finding, however
+ * often it is scanned.
+ *
+ * @param digest SHA-256 of the file, hex; without it the scan is told of once a name.
+ */
+export function scanObservation(file: FileReport, atMs: number, digest?: string): Observation | undefined {
+  const { name, verdict, findings, omitted, incomplete, bytes, architecture } = file
+  if (verdict === 'clean') return undefined
+  const worst = Math.max(4, ...findings.map(({ severity }) => SEVERITIES[severity]))
+  const told = findings.map(({ id, severity, offset, message, subject }) => ({
+    id,
+    severity,
+    offset,
+    message,
+    subject,
+  }))
+  return {
+    type: `gguf.${verdict}`,
+    source: clipped(name.split(/[\\/]/).at(-1) ?? name),
+    severity: worst,
+    confidence: verdict === 'invalid' ? 1 : NO_PROBABILITY,
+    modelVersion: SCAN_FORMAT,
+    detail: { verdict, bytes, architecture, sha256: digest, incomplete, omitted, findings: told },
+    atMs,
+    once: JSON.stringify([verdict, digest ?? name, told.map(({ id }) => id)]),
+  }
+}
+
+const MAX_SOURCE_BYTES = 256
+
+/** Text of others, as long as the field is. */
+function clipped(text: string): string {
+  const whole = text.toWellFormed()
+  const bytes = new TextEncoder().encode(whole)
+  if (bytes.length === 0) return 'unnamed'
+  if (bytes.length <= MAX_SOURCE_BYTES) return whole
+  return `${new TextDecoder().decode(bytes.subarray(0, MAX_SOURCE_BYTES - 6)).replace(/\ufffd+$/, '')}…`
+}
