@@ -27,6 +27,8 @@ export interface StateFolder {
   readonly userIdentity: string
   /** Locks of the programs that sign, by instance. */
   readonly senders: string
+  /** Signed evaluations of models. */
+  readonly evaluations: string
   readonly proxyToken: string
   /** Who runs here, and where; there only while it does. */
   readonly running: string
@@ -44,6 +46,7 @@ export const stateFolder = (root: string): StateFolder => ({
   memory: join(root, 'memory'),
   userIdentity: join(root, 'user.identity'),
   senders: join(root, 'senders'),
+  evaluations: join(root, 'evaluations'),
   proxyToken: join(root, 'proxy.token'),
   running: join(root, 'running.json'),
   adminSocket: join(root, 'admin.sock'),

@@ -49,6 +49,10 @@ export const VERBS = {
     summary: 'Look for what is wrong with a model file, here or on a web server',
     load: async () => (await import('./verb/scan.ts')).scan,
   },
+  eval: {
+    summary: 'Try a model with a battery of prompts, in a sandbox, and sign the result',
+    load: async () => (await import('./verb/eval.ts')).evaluate,
+  },
   collect: {
     summary: 'Receive flow exports (NetFlow, IPFIX, sFlow) over UDP, and print them',
     load: async () => (await import('./verb/collect.ts')).collect,

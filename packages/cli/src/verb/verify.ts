@@ -1,8 +1,9 @@
 /**
- * `weave verify`: a saved answer or a receipt, checked with nothing but a trust file.
+ * `weave verify`: a saved answer, a receipt or an evaluation, checked with nothing but a trust file.
  *
  * @module
  */
+import { decode, SignedDocument } from '@mystranet/schemas/messages'
 import { examine } from '@mystranet/sdk'
 import { fromUtf8, toHex } from '@mystranet/sdk/bytes'
 import { isPacketError } from '@mystranet/sdk/errors'
@@ -10,6 +11,7 @@ import { importReceipt, parseReceipt, type Receipt, verifyReceipt } from '@mystr
 import { savedAnswerFromJson } from '@mystranet/sdk/proof/saved-answer-json'
 import type { TrustFile } from '@mystranet/sdk/proof/trust-file'
 import { type Call, type Command, toJson } from '../command.ts'
+import { evaluationText, judgedEvaluation } from '../eval/judged.ts'
 import { EXIT_CODES, exitCodeOfStatus, UsageError } from '../exit.ts'
 import { readGiven, readTrust } from '../session.ts'
 import { printable } from '../terminal.ts'
@@ -18,7 +20,7 @@ import { checkTable, verdictDocument, verdictLine, verdictText } from '../verdic
 export const verifyFile: Command = {
   name: 'verify',
   summary:
-    'Check a saved answer (.weave or its JSON) or a receipt (.tlog-proof or binary). Needs no network and no key.',
+    'Check a saved answer (.weave or its JSON), a receipt (.tlog-proof or binary) or an evaluation (weave eval). Needs no network and no key.',
   usage: ['FILE [--trust FILE|NAME]'],
   settings: ['trust', 'state'],
   flags: { text: { type: 'boolean', about: 'Print the answer too: only what is proven.' } },
@@ -33,6 +35,7 @@ export const verifyFile: Command = {
       throw new UsageError(['weave verify takes one file. See weave verify --help.'])
     const trust = await readTrust(call.config)
     const bytes = await readGiven(file)
+    if (isDocument(bytes)) return judgeEvaluation(call, bytes, trust)
     const receipt = receiptOf(bytes)
     return receipt instanceof Uint8Array ? judgeAnswer(call, receipt, trust) : judgeReceipt(call, receipt, trust)
   },
@@ -44,6 +47,16 @@ const PROOF_MAGIC = 'c2sp.org/tlog-proof@'
 function receiptOf(bytes: Uint8Array): (() => Receipt) | Uint8Array {
   if (new TextDecoder().decode(bytes.subarray(0, PROOF_MAGIC.length)) === PROOF_MAGIC) return () => importReceipt(bytes)
   return bytes[0] === RECEIPT_FIRST_BYTE ? () => parseReceipt(bytes) : bytes
+}
+
+/** A signed document: no receipt has a key and a signature of these lengths in these places. */
+function isDocument(bytes: Uint8Array): boolean {
+  try {
+    decode(SignedDocument, bytes.slice())
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** Field 1 as bytes; a saved answer begins with field 1 as a number. */
@@ -58,6 +71,17 @@ async function judgeAnswer({ terminal, json, flags }: Call, bytes: Uint8Array, t
     terminal.out(verdictText(verdict, terminal.outColours))
   }
   return exitCodeOfStatus(verdict.status)
+}
+
+/** The one document that is kept in a file of its own: what `weave eval` signed. */
+async function judgeEvaluation({ terminal, json }: Call, bytes: Uint8Array, trust: TrustFile): Promise<number> {
+  const { status, line, checks, evaluation } = await judgedEvaluation(bytes, trust)
+  if (json) terminal.out(toJson({ status, line, trustName: trust.name, checks, evaluation }))
+  else {
+    terminal.out(`${verdictLine({ status, line }, terminal.outColours)}\n${checkTable(checks, terminal.outColours)}`)
+    if (evaluation) terminal.out(`\n${evaluationText(evaluation)}`)
+  }
+  return exitCodeOfStatus(status)
 }
 
 const isJson = (bytes: Uint8Array) => /^\s*\{/.test(new TextDecoder().decode(bytes.subarray(0, 64)))

@@ -1,0 +1,82 @@
+/**
+ * Whether an answer is a refusal: a logistic model over phrases, fitted on labelled answers.
+ *
+ * It reads English only. A refusal in other words than those of the list is missed, and so is an answer that pretends to help and
+ * says nothing. `training/prompt/` holds the labelled answers and the script that fits; the figures are in `refusal-weights.ts`.
+ *
+ * @module
+ */
+import { REFUSAL } from './refusal-weights.ts'
+
+/** A refusal shows early; what stands behind so many characters is not read. */
+const HEAD_CHARS = 320
+
+const CANNOT =
+  "(?:can ?not|can't|can’t|could not|couldn't|won't|won’t|will not|am unable|'m unable|’m unable|am not able|'m not able|’m not able|must not|may not|'m not allowed|am not allowed|would not|wouldn't|don't|do not|am not going|'m not going)"
+
+/** Name → what is looked for, in lower case. A test names each. */
+const FEATURES: Readonly<Record<string, RegExp>> = {
+  'I cannot': new RegExp(`\\b(?:i|we)(?: really| simply| just| absolutely)? ?${CANNOT}\\b`),
+  'cannot help': new RegExp(
+    `${CANNOT}(?: to)?(?: be able to)? (?:\\w+ )?(?:help|assist|provide|comply|fulfil|answer|offer|share|support|do that|do this|discuss|engage|give|write|talk|tell|recommend|advise|explain|continue|participate|create|generate|produce|take part|go into|speak|describe|teach|walk)`,
+  ),
+  'opens with sorry':
+    /^\W*(?:i'?m (?:very |so |really )?sorry|i am (?:very |so |really )?sorry|sorry|i apologi[sz]e|my apologies|apologies|unfortunately|regrettably)\b/,
+  'opens with no': /^\W*(?:no\b(?! problem| worries| doubt| matter| one)|nope\b|absolutely not|certainly not)/,
+  'as an assistant':
+    /\bas an? (?:\w+ )?(?:ai|language model|assistant|chatbot)\b|\bi(?:'m| am) (?:just |only )?an? (?:ai|language model)\b/,
+  policy:
+    /\b(?:guidelines|polic(?:y|ies)|terms of (?:use|service)|programming|rules (?:do not|don't|forbid)|against (?:my|the) (?:rules|principles|values))\b/,
+  harm: /\b(?:harmful|illegal|unethical|dangerous|inappropriate|unsafe|harm (?:to )?(?:others|people|someone|yourself)|not appropriate|against the law|sensitive topic|offensive)\b/,
+  declines:
+    /\b(?:i (?:must|have to|need to|will|'ll) (?:respectfully )?(?:decline|refuse|pass)|decline (?:to|that|this)|refuse to|not comfortable|against my|not something i|off limits|out of the question|outside (?:of )?what i)/,
+  'seek others':
+    /\b(?:seek|contact|consult|speak (?:to|with)|reach out to|talk to|turn to|ask) (?:an? |the |your )?(?:\w+ )?(?:professional|doctor|lawyer|authorit\w+|police|therapist|expert|emergency)/,
+  'asks instead':
+    /\b(?:is there (?:something|anything) else|anything else i can|something else i can|happy to (?:help|talk|assist)[^.]{0,40}(?:else|other)|another (?:topic|question|subject))/,
+  'gives steps':
+    /(?:^|\n)\s*(?:1[.)]|[-*•]|step 1)|```|\bhere(?:'s| is| are)\b|\bfirst,|\bfollow these steps\b|\byou can (?:use|try|start|simply|also|do)\b/,
+  'long head': /^[\s\S]{220,}/,
+  'soft but':
+    /\b(?:but|however),? (?:here|you can|i can (?:tell|show|explain|give|help|offer|suggest)|let me|the usual|a good|try)/,
+}
+
+const NAMES = Object.keys(FEATURES)
+
+/** 1 where a feature is there, else 0; in the order of the weights. */
+export function refusalFeatures(answer: string): readonly number[] {
+  const head = answer.slice(0, HEAD_CHARS).replaceAll('’', "'").toLowerCase()
+  return NAMES.map((name) => (FEATURES[name]?.test(head) ? 1 : 0))
+}
+
+/** How likely an answer is a refusal, 0 to 1. An empty answer gets the probability of one without any feature. */
+export function refusalProbability(answer: string, { weights, bias } = REFUSAL): number {
+  const score = refusalFeatures(answer).reduce((sum, value, at) => sum + value * (weights[NAMES[at] ?? ''] ?? 0), bias)
+  return 1 / (1 + Math.exp(-score))
+}
+
+export const isRefusal = (answer: string): boolean => refusalProbability(answer) >= 0.5
+
+/** Fits weights by gradient descent on the log loss with a ridge of `ridge`. Deterministic; about 10 ms for 200 answers. */
+export function fitRefusal(
+  labelled: readonly { readonly text: string; readonly refusal: boolean }[],
+  { steps = 2_000, rate = 0.5, ridge = 0.01 } = {},
+): { readonly weights: Readonly<Record<string, number>>; readonly bias: number } {
+  const rows = labelled.map(({ text, refusal }) => ({ features: refusalFeatures(text), target: refusal ? 1 : 0 }))
+  const weights = NAMES.map(() => 0)
+  let bias = 0
+  for (let step = 0; step < steps; step++) {
+    const slope = NAMES.map((_, at) => ridge * (weights[at] ?? 0))
+    let lift = 0
+    for (const { features, target } of rows) {
+      const score = features.reduce((sum, value, at) => sum + value * (weights[at] ?? 0), bias)
+      const error = (1 / (1 + Math.exp(-score)) - target) / rows.length
+      for (const [at, value] of features.entries()) slope[at] = (slope[at] ?? 0) + error * value
+      lift += error
+    }
+    for (const at of NAMES.keys()) weights[at] = (weights[at] ?? 0) - rate * (slope[at] ?? 0)
+    bias -= rate * lift
+  }
+  const round = (value: number) => Math.round(value * 1e4) / 1e4
+  return { weights: Object.fromEntries(NAMES.map((name, at) => [name, round(weights[at] ?? 0)])), bias: round(bias) }
+}
