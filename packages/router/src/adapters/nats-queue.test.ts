@@ -1,6 +1,5 @@
 import { utf8 } from '@mystranet/sdk/bytes'
 import { jetstreamManager } from '@nats-io/jetstream'
-import type { NatsConnection } from '@nats-io/nats-core'
 import { describe, expect, it } from 'vitest'
 import type { PacketQueue } from '../ports.ts'
 import { testBroker } from './nats-broker-fixture.ts'
@@ -159,99 +158,4 @@ describe('the queue on JetStream', () => {
   it('says so when nobody answers there', async () => {
     await expect(connectNats('nats://127.0.0.1:1', 'test')).rejects.toMatchObject({ code: 'STORE_FAILED' })
   })
-})
-
-describe('a broker that fails at any step of a write', () => {
-  type Outcome = 'failed' | 'failed but persisted'
-  type Queue = Awaited<ReturnType<typeof natsPacketQueue>>
-
-  /** A connection whose request number `at` from now on fails: before it was made, or after the broker did it. */
-  function failing(nc: NatsConnection) {
-    let left = Number.POSITIVE_INFINITY
-    let outcome: Outcome = 'failed'
-    const proxy = new Proxy(nc, {
-      get(target, name) {
-        if (name !== 'request') {
-          const value: unknown = Reflect.get(target, name, target)
-          return typeof value === 'function' ? value.bind(target) : value
-        }
-        return async (...args: Parameters<NatsConnection['request']>) => {
-          left -= 1
-          if (left !== -1) return target.request(...args)
-          if (outcome === 'failed but persisted') await target.request(...args)
-          throw new Error('the broker failed')
-        }
-      },
-    })
-    const arm = (at: number, how: Outcome) => {
-      left = at
-      outcome = how
-    }
-    return { nc: proxy, arm, hasStruck: () => left < 0, disarm: () => (left = Number.POSITIVE_INFINITY) }
-  }
-
-  const publish = (queue: Queue, name: string) => queue.publish(item(name), Date.now())
-  const lease = async (queue: Queue) => (await queue.lease(A, 9, Date.now(), LEASE_MS)).map(({ packet }) => packet)
-  const writes = {
-    publish: {
-      before: async () => undefined,
-      act: publish,
-      // Once, however often it was asked for.
-      async isRight(queue: Queue, name: string) {
-        expect([await lease(queue), await lease(queue)]).toEqual([[id(name)], []])
-        await queue.finish(id(name), 1)
-      },
-    },
-    finish: {
-      async before(queue: Queue, name: string) {
-        await publish(queue, name)
-        await lease(queue)
-      },
-      act: (queue: Queue, name: string) => queue.finish(id(name), 1),
-      async isRight(queue: Queue, name: string) {
-        await publish(queue, name)
-        expect([await lease(queue), await queue.depth(Date.now(), A)]).toEqual([[], { waiting: 0, leased: 0 }])
-      },
-    },
-    cancel: {
-      before: publish,
-      act: (queue: Queue, name: string) => queue.cancel(id(name)),
-      async isRight(queue: Queue, name: string) {
-        await publish(queue, name)
-        expect([await lease(queue), await queue.depth(Date.now(), A)]).toEqual([[], { waiting: 0, leased: 0 }])
-      },
-    },
-  }
-
-  for (const outcome of ['failed', 'failed but persisted'] as const) {
-    it.each(Object.entries(writes))(
-      `%s, ${outcome}: says STORE_FAILED, and asked again it is done once`,
-      async (_, write) => {
-        const { nc, arm, hasStruck, disarm } = failing(await connect())
-        const queue = await natsPacketQueue(nc, { limit: 1_000 })
-        let struck = 0
-        for (let at = 0; ; at += 1) {
-          const name = `step ${at}`
-          await write.before(queue, name)
-          arm(at, outcome)
-          const heard = await write.act(queue, name).then(
-            () => undefined,
-            (error: unknown) => error,
-          )
-          const isOver = !hasStruck()
-          disarm()
-          if (!isOver) {
-            struck += 1
-            expect(heard).toMatchObject({ code: 'STORE_FAILED' })
-            await write.act(queue, name)
-          }
-          await write.isRight(queue, name)
-          if (isOver) break
-        }
-        // Each request of the write was the one that failed.
-        expect(struck).toBeGreaterThanOrEqual(3)
-      },
-      60_000,
-    )
-  }
 })
