@@ -144,6 +144,32 @@ describe('openIdentityFile()', () => {
     await expect(openIdentityFile(await encrypter.encrypt(Uint8Array.of(255)), LIGHT)).rejects.toThrow(INVALID(/UTF-8/))
   })
 
+  it('refuses, before it computes any, more than 2^20 rounds of scrypt', async () => {
+    const file = await lockIdentityFile(SEEDS, LIGHT)
+    const costs = (factor: string) => {
+      const lines = Buffer.from(file).toString('latin1').split('\n')
+      const [arrow, kind, salt] = (lines[1] ?? '').split(' ')
+      return new Uint8Array(
+        Buffer.from([lines[0], [arrow, kind, salt, factor].join(' '), ...lines.slice(2)].join('\n'), 'latin1'),
+      )
+    }
+    const begunMs = performance.now()
+    for (const factor of ['21', '63', '99999999999999999999']) {
+      const refused = INVALID(new RegExp(`costs 2\\^${factor} rounds of scrypt, wanted at most 2\\^20`))
+      const binary = costs(factor)
+      for (const each of [binary, utf8(age.armor.encode(binary))]) {
+        await expect(openIdentityFile(each, LIGHT)).rejects.toThrow(refused)
+        await expect(openIdentityFile(each, { identities: [await age.generateX25519Identity()] })).rejects.toThrow(
+          refused,
+        )
+      }
+    }
+    expect(performance.now() - begunMs).toBeLessThan(20_000)
+    // A lighter one than it was locked with is merely the wrong key.
+    await expect(openIdentityFile(costs('3'), LIGHT)).rejects.toThrow(INVALID(/does not open/))
+    await expect(lockIdentityFile(SEEDS, { ...LIGHT, workFactor: 21 })).rejects.toThrow(/is 21, wanted at most 20/)
+  })
+
   it('refuses a file without bounds', async () => {
     await expect(openIdentityFile(new Uint8Array(MAX_IDENTITY_FILE_BYTES + 1))).rejects.toThrow(INVALID(/65537 bytes/))
   })

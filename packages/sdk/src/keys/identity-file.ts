@@ -20,7 +20,7 @@
  * @module
  */
 import { type Bytes, fromUtf8, toHex, utf8 } from '../bytes.ts'
-import { PacketError } from '../errors.ts'
+import { isPacketError, PacketError } from '../errors.ts'
 import { formatSeed, parseSeed, type Seed, type SeedKind } from './name.ts'
 
 const FIRST_LINE = 'weave-identity/v1'
@@ -31,9 +31,12 @@ const ARMOR_MAGIC = '-----BEGIN AGE ENCRYPTED FILE-----'
 /** Bytes of an identity file, locked or not. */
 export const MAX_IDENTITY_FILE_BYTES = 64 * 1024
 
+/** log2 of scrypt's N: 2^20 rounds take 1 GiB and some seconds. A file that asks for more is refused before any of it. */
+const MAX_WORK_FACTOR = 20
+
 /** To whom a file is locked. */
 export type Lock =
-  /** `workFactor`: log2 of scrypt's N, 18 by default (about a second). */
+  /** `workFactor`: log2 of scrypt's N, 18 by default (about a second), 20 at most. */
   | { readonly passphrase: string; readonly workFactor?: number }
   /** `age1…` or, post-quantum, `age1pq1…`. */
   | { readonly recipients: readonly string[] }
@@ -102,7 +105,7 @@ export const plainIdentityFile = (seeds: readonly Seed[]): Bytes => utf8(encodeI
 /**
  * The file locked as age v1, binary.
  *
- * @throws RangeError for no recipient, an empty passphrase, or a recipient that age does not know.
+ * @throws RangeError for no recipient, an empty passphrase, a work factor above 20, or a recipient that age does not know.
  */
 export async function lockIdentityFile(seeds: readonly Seed[], lock: Lock): Promise<Bytes> {
   const text = encodeIdentity(seeds)
@@ -110,6 +113,10 @@ export async function lockIdentityFile(seeds: readonly Seed[], lock: Lock): Prom
   const encrypter = new Encrypter()
   if ('passphrase' in lock) {
     if (lock.passphrase === '') throw new RangeError('Cannot lock an identity file: the passphrase is empty')
+    if ((lock.workFactor ?? 0) > MAX_WORK_FACTOR) {
+      const given = `the work factor is ${lock.workFactor}`
+      throw new RangeError(`Cannot lock an identity file: ${given}, wanted at most ${MAX_WORK_FACTOR}`)
+    }
     encrypter.setPassphrase(lock.passphrase)
     if (lock.workFactor !== undefined) encrypter.setScryptWorkFactor(lock.workFactor)
   } else {
@@ -137,7 +144,8 @@ export function isLockedIdentityFile(file: Uint8Array): boolean {
  * Reads an identity file, plain or locked.
  *
  * @param unlock Required for a locked file and refused for a plain one: who expects a lock should hear that it is gone.
- * @throws {PacketError} `IDENTITY_FILE_INVALID`; a wrong passphrase and a damaged file look the same.
+ * @throws {PacketError} `IDENTITY_FILE_INVALID`; a wrong passphrase and a damaged file look the same. So is a file whose
+ *   passphrase costs more than 2^20 rounds of scrypt: whoever made it could hold up its reader for hours.
  */
 export async function openIdentityFile(file: Uint8Array, unlock?: Unlock): Promise<Seed[]> {
   if (file.length > MAX_IDENTITY_FILE_BYTES) {
@@ -161,9 +169,20 @@ async function unlocked(file: Uint8Array, unlock: Unlock): Promise<Uint8Array> {
   }
   try {
     const binary = file[0] === ARMOR_MAGIC.charCodeAt(0) ? armor.decode(fromUtf8(file)) : file
+    refuseCostly(binary)
     return await decrypter.decrypt(binary)
   } catch (cause) {
+    if (isPacketError(cause)) throw cause
     throw invalid('it does not open with what was given, wanted the right key and a whole file', { cause })
+  }
+}
+
+/** What age's header asks of scrypt, in a line `-> scrypt salt log2(N)`. */
+function refuseCostly(binary: Uint8Array): void {
+  const [header = ''] = String.fromCharCode(...binary.subarray(0, MAX_IDENTITY_FILE_BYTES)).split('\n---')
+  for (const [, factor] of header.matchAll(/^-> scrypt \S+ (\d+)$/gm)) {
+    if (Number(factor) <= MAX_WORK_FACTOR) continue
+    throw invalid(`its passphrase costs 2^${factor} rounds of scrypt, wanted at most 2^${MAX_WORK_FACTOR}`)
   }
 }
 
