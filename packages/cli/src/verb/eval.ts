@@ -4,6 +4,7 @@
  * @module
  */
 import { readFile } from 'node:fs/promises'
+import { availableParallelism, loadavg } from 'node:os'
 import { join } from 'node:path'
 import { showModel } from '@mystranet/agent/models/store'
 import { type Battery, createBattery } from '@mystranet/detector/prompt/battery'
@@ -96,7 +97,16 @@ async function run(call: Call): Promise<number> {
     })
     const saved = signer && (await save(call, signer.identity, evaluation))
     const seconds = Math.round((Date.now() - startedMs) / 100) / 10
-    if (json) terminal.out(toJson({ ...evaluation, seconds, leftOut, details: result.families, signed: saved ?? null }))
+    if (json)
+      terminal.out(
+        toJson({
+          ...evaluation,
+          leftOut,
+          details: result.families,
+          signed: saved ?? null,
+          run: { seconds, threads: facts.threads, cores: availableParallelism(), load: loadavg() },
+        }),
+      )
     else terminal.out(textOf(evaluation, leftOut, saved))
     terminal.err(`  ${battery.items.length} prompts in ${seconds} s, ${facts.threads} thread(s)\n`)
     return EXIT_CODES.ok.code
