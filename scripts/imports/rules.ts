@@ -18,7 +18,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 
 /** Package → the only parts of the SDK that it may import. A package that is not named may import every subpath. */
 const SDK_PARTS: Readonly<Record<string, readonly string[]>> = {
-  detector: ['keys', 'errors.ts', 'bytes.ts'],
+  detector: ['envelope/dsse.ts', 'keys', 'errors.ts', 'bytes.ts'],
   router: ['envelope', 'proof', 'keys', 'errors.ts', 'bytes.ts'],
 }
 

@@ -9,7 +9,11 @@ import { DetectorError } from '../errors.ts'
 export type Reader<T> = (value: unknown, where: string) => T
 
 export function malformed(where: string, wanted: string, options?: ErrorOptions): never {
-  throw new DetectorError('DOCUMENT_MALFORMED', `Cannot read the manifest: ${where} is something else, wanted ${wanted}`, options)
+  throw new DetectorError(
+    'DOCUMENT_MALFORMED',
+    `Cannot read the manifest: ${where} is something else, wanted ${wanted}`,
+    options,
+  )
 }
 
 /** An object with these members, all of them and no other. */

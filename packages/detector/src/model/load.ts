@@ -7,7 +7,7 @@
 import { equalBytes, fromHex, toHex } from '@mystranet/sdk/bytes'
 import { pae } from '@mystranet/sdk/envelope/dsse'
 import { verifyEd25519 } from '@mystranet/sdk/keys/ed25519'
-import { DetectorError, type DetectorCode } from '../errors.ts'
+import { type DetectorCode, DetectorError } from '../errors.ts'
 import { type ModelManifest, parseManifest } from './manifest.ts'
 import { readOnnx } from './onnx.ts'
 import { PUBLISHERS } from './publisher.ts'
@@ -70,7 +70,10 @@ export async function loadModel(
   const graph = readOnnx(artifact.onnx)
   if (graph.featureCount !== manifest.features.length)
     refuse('MODEL_FEATURES_MISMATCH', `its graph takes ${graph.featureCount}, wanted ${manifest.features.length}`)
-  if (graph.opset['ai.onnx'] !== manifest.opset['ai.onnx'] || graph.opset['ai.onnx.ml'] !== manifest.opset['ai.onnx.ml'])
+  if (
+    graph.opset['ai.onnx'] !== manifest.opset['ai.onnx'] ||
+    graph.opset['ai.onnx.ml'] !== manifest.opset['ai.onnx.ml']
+  )
     refuse('MODEL_GRAPH_UNSUPPORTED', 'its operator sets are not those that the manifest names')
   const scorer = await (scorerOf?.(artifact.onnx, graph.featureCount) ?? treeScorer(graph))
   try {
@@ -95,7 +98,8 @@ async function checkSignature(
   if (keys.length === 0) refuse('KEY_UNKNOWN', `nobody is known to publish ${id}, wanted a pinned key`)
   const text = String.fromCharCode(...signature.subarray(0, 130))
   const raw = text.length === 129 && text.endsWith('\n') ? fromHex(text.slice(0, 128)) : undefined
-  if (raw === undefined) refuse('SIGNATURE_INVALID', 'manifest.sig is no signature, wanted 128 hex digits and a line feed')
+  if (raw === undefined)
+    refuse('SIGNATURE_INVALID', 'manifest.sig is no signature, wanted 128 hex digits and a line feed')
   const message = pae(PAYLOAD_TYPE, manifest)
   for (const key of keys) {
     const publicKey = fromHex(key)

@@ -21,7 +21,7 @@ export type ModelEvent =
     }
 
 export interface ModelServerOptions extends LoadOptions {
-  /** Called for each step, in order; what it throws is not caught. */
+  /** Called for each step, in order. It must not throw. */
   readonly onEvent?: (event: ModelEvent) => void
 }
 
@@ -56,7 +56,11 @@ interface Trial {
 }
 
 /** @param first What serves until a candidate has proven itself. */
-export function modelServer(first: LoadedModel, expected: ExpectedModel, options: ModelServerOptions = {}): ModelServer {
+export function modelServer(
+  first: LoadedModel,
+  expected: ExpectedModel,
+  options: ModelServerOptions = {},
+): ModelServer {
   const { onEvent = () => {}, ...loading } = options
   let serving = first
   let trial: Trial | undefined
@@ -99,7 +103,8 @@ export function modelServer(first: LoadedModel, expected: ExpectedModel, options
     },
     async offer(artifact) {
       try {
-        const model = await loadModel(artifact, withThresholds(expected, serving.manifest), loading)
+        const model = await loadModel(artifact, expected, loading)
+        checkCovers(model.manifest, serving.manifest)
         const replaced = trial
         trial = { model, bound: serving.manifest.shadow, rows: 0, difference: 0, flips: 0 }
         void replaced?.model.scorer.release().catch(() => {})
@@ -114,13 +119,15 @@ export function modelServer(first: LoadedModel, expected: ExpectedModel, options
 }
 
 /** A successor decides at least what its predecessor does. */
-const withThresholds = (expected: ExpectedModel, { thresholds }: ModelManifest): ExpectedModel => ({
-  ...expected,
-  thresholds: [...(expected.thresholds ?? []), ...thresholds.map((one) => [one.class, one.name] as const)],
-})
+function checkCovers(next: ModelManifest, { thresholds }: ModelManifest): void {
+  const lost = thresholds.find((threshold) => counterpart(threshold, next) === undefined)
+  if (lost === undefined) return
+  const state = `it has no threshold ${lost.name} for ${lost.class}, wanted those of the model that serves`
+  throw new DetectorError('MODEL_THRESHOLDS_INVALID', `Cannot serve the new model: ${state}`)
+}
 
 function addDifferences(trial: Trial, { thresholds }: ModelManifest, old: Scores, shadow: Scores): void {
-  const pairs = thresholds.map((before) => [before, counterpart(before, trial.model.manifest)] as const)
+  const pairs = thresholds.map((before) => [before, counterpart(before, trial.model.manifest)!] as const)
   for (let row = 0; row < old.probability.length; row++) {
     trial.difference += Math.abs(old.probability[row]! - shadow.probability[row]!)
     const isFlip = pairs.some(
@@ -131,8 +138,8 @@ function addDifferences(trial: Trial, { thresholds }: ModelManifest, old: Scores
   trial.rows += old.probability.length
 }
 
-const counterpart = ({ class: of, name }: Threshold, { thresholds }: ModelManifest): Threshold =>
-  thresholds.find((one) => one.class === of && one.name === name)!
+const counterpart = ({ class: of, name }: Threshold, { thresholds }: ModelManifest): Threshold | undefined =>
+  thresholds.find((one) => one.class === of && one.name === name)
 
 /** Wrong as soon as no rows that are still to come could set it right. */
 function verdictOf({ rows, difference, flips, bound }: Trial): DetectorError | undefined {

@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS finding (place INTEGER PRIMARY KEY AUTOINCREMENT, id 
   attempts INTEGER NOT NULL DEFAULT 0, ready_ms INTEGER NOT NULL DEFAULT 0, code TEXT, leaf_index TEXT);
 CREATE INDEX IF NOT EXISTS finding_state ON finding (state, severity, place);
 CREATE TABLE IF NOT EXISTS shed (severity INTEGER PRIMARY KEY, count INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS vote (voter TEXT NOT NULL, about TEXT NOT NULL, tunes TEXT NOT NULL, at_ms INTEGER NOT NULL,
+CREATE TABLE IF NOT EXISTS vote (voter TEXT NOT NULL, about TEXT NOT NULL, tunes TEXT, at_ms INTEGER NOT NULL,
   says TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (voter, about)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS vote_tunes ON vote (tunes, at_ms);
 CREATE TABLE IF NOT EXISTS score (subject TEXT NOT NULL, day INTEGER NOT NULL, score REAL NOT NULL, at_ms INTEGER NOT NULL,
@@ -222,10 +222,15 @@ export function sqliteFeedback({ write, read }: Pick<LoopFile, 'write' | 'read'>
           `INSERT INTO vote (voter, about, tunes, at_ms, says, id) VALUES (?, ?, ?, ?, ?, ?)
            ON CONFLICT (voter, about) DO UPDATE SET tunes = excluded.tunes, at_ms = excluded.at_ms, says = excluded.says,
              id = excluded.id WHERE (excluded.at_ms, excluded.id) > (vote.at_ms, vote.id)`,
-        ).run(voter, about, tunes, atMs, says, id)
+        ).run(voter, about, tunes ?? null, atMs, says, id)
       }),
     votes: (tunes, sinceMs) =>
-      read((db) => db.prepare('SELECT * FROM vote WHERE tunes = ? AND at_ms >= ?').all(tunes, sinceMs).map(voteOf)),
+      read((db) =>
+        db
+          .prepare('SELECT * FROM vote WHERE (? IS NULL OR tunes IS ?) AND at_ms >= ?')
+          .all(tunes ?? null, tunes ?? null, sinceMs)
+          .map(voteOf),
+      ),
     score: ({ subject, score, atMs, id }) =>
       write((db) => {
         db.prepare(
@@ -243,7 +248,7 @@ export function sqliteFeedback({ write, read }: Pick<LoopFile, 'write' | 'read'>
 }
 
 const voteOf = (row: Row): Vote => ({
-  tunes: String(row['tunes']),
+  tunes: row['tunes'] === null ? undefined : String(row['tunes']),
   voter: String(row['voter']),
   about: String(row['about']),
   atMs: Number(row['at_ms']),
