@@ -19,6 +19,8 @@ export interface HttpRule {
   readonly minPerS: number
   /** For people: what it looks like. */
   readonly says: string
+  /** Names of the features that show it. */
+  readonly looksAt: readonly string[]
   shape(tally: HttpTally): boolean
 }
 
@@ -35,6 +37,7 @@ export const HTTP_RULES: readonly HttpRule[] = [
     severity: 7,
     minPerS: 0,
     says: 'many connections of one client whose request heads do not end',
+    looksAt: ['open.heads.slow', 'open.heads.slow.share', 'open.head.age'],
     shape: (t) => t.open.slowHeads >= 8 && share(t.open.slowHeads, notAnswering(t)) >= 0.5,
   },
   {
@@ -44,6 +47,7 @@ export const HTTP_RULES: readonly HttpRule[] = [
     severity: 8,
     minPerS: 0,
     says: 'many connections whose request heads do not end',
+    looksAt: ['open.heads.slow', 'open.heads.slow.share', 'open.head.age', 'open.clients'],
     shape: (t) => t.open.slowHeads >= 24 && share(t.open.slowHeads, notAnswering(t)) >= 0.25,
   },
   {
@@ -53,6 +57,7 @@ export const HTTP_RULES: readonly HttpRule[] = [
     severity: 7,
     minPerS: 0,
     says: 'many requests of one client whose bodies come at less than a kilobyte a second',
+    looksAt: ['open.bodies.slow', 'open.bodies.slow.share', 'open.body.rate'],
     shape: (t) => t.open.slowBodies >= 8 && share(t.open.slowBodies, notAnswering(t)) >= 0.5,
   },
   {
@@ -62,6 +67,7 @@ export const HTTP_RULES: readonly HttpRule[] = [
     severity: 8,
     minPerS: 0,
     says: 'many requests whose bodies come at less than a kilobyte a second',
+    looksAt: ['open.bodies.slow', 'open.bodies.slow.share', 'open.body.rate', 'open.clients'],
     shape: (t) => t.open.slowBodies >= 24 && share(t.open.slowBodies, notAnswering(t)) >= 0.25,
   },
   {
@@ -71,6 +77,7 @@ export const HTTP_RULES: readonly HttpRule[] = [
     severity: 6,
     minPerS: 0,
     says: 'many connections of one client that never say a word',
+    looksAt: ['open.silent', 'open.silent.share'],
     shape: (t) => t.open.silent >= 24 && share(t.open.silent, notAnswering(t)) >= 0.8,
   },
   {
@@ -80,6 +87,7 @@ export const HTTP_RULES: readonly HttpRule[] = [
     severity: 7,
     minPerS: 0,
     says: 'many connections that never say a word',
+    looksAt: ['open.silent', 'open.silent.share', 'open.clients'],
     shape: (t) => t.open.silent >= 96 && share(t.open.silent, notAnswering(t)) >= 0.5,
   },
   {
@@ -87,10 +95,12 @@ export const HTTP_RULES: readonly HttpRule[] = [
     family: 'http-flood',
     group: 'client',
     severity: 6,
-    // A batch of an hour at the rate that one sender is allowed comes to 10 a second, with its keys and answers to 40.
-    minPerS: 60,
-    says: 'one client asks faster, and for longer, than any batch',
-    shape: () => true,
+    // What the router allows an address; a batch at the rate of one sender comes to 40 at most, answers and keys included.
+    minPerS: 100,
+    says: 'one client asks faster, and for longer, than any batch, and does not read the log',
+    looksAt: ['rate.sustained', 'rate.relative', 'path.log', 'target.distinct'],
+    // Who reads all of the log asks for each tile once, as fast as it gets them.
+    shape: (t) => share(t.paths.log, t.records) < 0.8 || share(t.targets.distinct, t.targets.of) < 0.5,
   },
   {
     id: 'H08',
@@ -99,6 +109,7 @@ export const HTTP_RULES: readonly HttpRule[] = [
     severity: 7,
     minPerS: 150,
     says: 'requests come faster than usual, and a large part of them is refused or asks for what is not there',
+    looksAt: ['rate.sustained', 'rate.relative', 'outcome.done', 'refusal.repeated'],
     shape: (t) => refusedShare(t) >= 0.4,
   },
   {
@@ -108,6 +119,7 @@ export const HTTP_RULES: readonly HttpRule[] = [
     severity: 5,
     minPerS: 5,
     says: 'one client goes on after refusals, as if it did not read them',
+    looksAt: ['rate.sustained', 'outcome.done', 'refusal.repeated'],
     shape: (t) => t.records >= 16 && refusedShare(t) >= 0.9 && share(t.repeated, t.records) >= 0.7,
   },
   {
@@ -117,6 +129,7 @@ export const HTTP_RULES: readonly HttpRule[] = [
     severity: 6,
     minPerS: 50,
     says: 'nearly all requests are refused',
+    looksAt: ['rate.sustained', 'outcome.done', 'refusal.repeated'],
     shape: (t) => t.records >= 32 && refusedShare(t) >= 0.9,
   },
 ]

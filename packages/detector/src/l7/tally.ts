@@ -21,7 +21,7 @@ export interface HttpTally {
   readonly records: number
   /** Of the window. */
   readonly seconds: number
-  /** Requests a second over about the last ten seconds, however many windows those had. */
+  /** Requests a second over about the last five seconds, however many windows those had. */
   readonly sustainedPerS: number
   /** What that rate is not known to reach; NaN while that is not known. */
   readonly usualPerS: number

@@ -5,7 +5,8 @@
  */
 import { type Baselines, rateBaselines } from '../flow/baseline.ts'
 import type { HttpObserver } from './book.ts'
-import { extractHttpFeatures, HTTP_FEATURES, HTTP_MODEL_FEATURES } from './feature.ts'
+import { extractHttpFeatures, HTTP_FEATURES } from './feature.ts'
+import type { HttpModel } from './model.ts'
 import type { OpenRecord } from './record.ts'
 import { firedHttpRules, HTTP_RULES, type HttpRule } from './rule.ts'
 import type { HttpGroup } from './tally.ts'
@@ -26,20 +27,11 @@ export {
   HTTP_MODEL_FEATURES,
   type HttpFeature,
 } from './feature.ts'
+export { EXPECTED_HTTP_MODEL, type HttpModel, type HttpOpinion, httpModel } from './model.ts'
 export { clientOf, type HttpRecord, type OpenRecord, type PathClass, pathClassOf, targetHash } from './record.ts'
 export { HTTP_RULES, type HttpFamily, type HttpRule } from './rule.ts'
 export type { HttpGroup, HttpTally } from './tally.ts'
 export type { HttpWindowCounts, HttpWindowOptions } from './window.ts'
-
-/** A scorer that serves, by whatever loader: synchronous, for a window is judged as it closes. */
-export interface HttpModel {
-  /** @param row In the order of `HTTP_MODEL_FEATURES`; used again. */
-  score(row: Float32Array): { readonly margin: number; readonly probability: number }
-  /** Probability from which on it votes attack. */
-  readonly threshold: number
-  /** Between these it abstains, whatever the threshold. */
-  readonly abstain: { readonly low: number; readonly high: number }
-}
 
 export interface HttpVote {
   readonly member: 'rules' | 'model'
@@ -48,7 +40,7 @@ export interface HttpVote {
   readonly reason?: string
 }
 
-/** What is said of one window. `features` is used again: copy it to keep it. */
+/** What is said of one window. */
 export interface HttpVerdict {
   readonly group: HttpGroup
   /** The client, as `clientOf` gives it; `listener` for all. */
@@ -60,12 +52,14 @@ export interface HttpVerdict {
   readonly votes: readonly HttpVote[]
   /** The model's calibrated probability of an attack; undefined without a model. */
   readonly probability: number | undefined
+  /** Of an attack: the features that the rules look at and those of most weight in the model, with the values that they had. */
+  readonly top: readonly { readonly name: string; readonly value: number }[]
   readonly requests: number
   readonly open: OpenRecord
   /** Milliseconds since 1970. */
   readonly startMs: number
   readonly endMs: number
-  /** Requests a second over about ten seconds. */
+  /** Requests a second over about five seconds. */
   readonly sustainedPerS: number
   /** In the order of `HTTP_FEATURES`. */
   readonly features: Float64Array
@@ -79,8 +73,8 @@ export interface HttpWatchOptions extends HttpWindowOptions {
 }
 
 export interface HttpWatch extends HttpObserver {
-  /** Closes all windows; each gives its verdict. */
-  end(): void
+  /** Closes all windows. Fulfilled when each has its verdict; without a model they have it at once. */
+  end(): Promise<void>
   /** The model from now on; undefined: rules alone. */
   use(model: HttpModel | undefined): void
   readonly counts: Readonly<HttpWindowCounts>
@@ -88,77 +82,101 @@ export interface HttpWatch extends HttpObserver {
 
 /** What is usual is learned by the clock, not by the window: a flood has many windows in the time in which others have one. */
 const LEARNS_EVERY_MS = 5_000
+/** Windows that may wait for the model; beyond, it abstains. */
+const MAX_WAITING = 256
 
 /**
- * Watches one listener. Never acts: `onVerdict` is told of every window, clear ones too. Cost: about 20 µs a window, next to
- * nothing a request; bounded memory.
+ * Watches one listener. Never acts: `onVerdict` is told of every window, clear ones too; with a model in a later turn. Cost:
+ * about 20 µs a window, next to nothing a request; bounded memory.
  */
 export function httpWatch(onVerdict: (verdict: HttpVerdict) => void, options: HttpWatchOptions = {}): HttpWatch {
   const { rules = HTTP_RULES, baselines = rateBaselines() } = options
+  const learn = slowLearner(baselines, options.maxClients ?? 4_096)
   let { model } = options
-  const features = new Float64Array(HTTP_FEATURES.length)
-  const learnedMs = new Map<string, number>()
+  const waiting = new Set<Promise<void>>()
 
-  const learn = (host: string, rate: number, atMs: number): void => {
-    if (Math.abs(atMs - (learnedMs.get(host) ?? Number.NEGATIVE_INFINITY)) < LEARNS_EVERY_MS) return
-    baselines.learn(host, rate)
-    learnedMs.delete(host)
-    learnedMs.set(host, atMs)
-    if (learnedMs.size > (options.maxClients ?? 4_096)) learnedMs.delete(learnedMs.keys().next().value!)
-  }
-
-  const judge = (window: HttpWindow): void => {
-    const { around, client, records, startMs, endMs } = window
-    const { group, open, sustainedPerS } = around
-    const subject = client ?? 'listener'
-    const host = `${group} ${subject}`
-    const tally = tallyOfWindow(window, baselines.limit(host) ?? Number.NaN)
-    extractHttpFeatures(tally, features)
-    const fired = firedHttpRules(rules, tally)
-    const { vote, probability } =
-      model === undefined ? { vote: undefined, probability: undefined } : ask(model, features)
-    const votes = [{ member: 'rules', says: fired.length > 0 ? 'attack' : 'clear' } as const, ...(vote ? [vote] : [])]
+  const tell = (judged: Judged, opinion?: Opinion): void => {
+    const { fired, host, ...said } = judged
+    const votes: HttpVote[] = [{ member: 'rules', says: fired.length > 0 ? 'attack' : 'clear' }]
+    if (opinion !== undefined) votes.push(opinion.vote)
     const isAttack = votes.some(({ says }) => says === 'attack')
     // An attack must not become what is usual.
-    if (!isAttack) learn(host, sustainedPerS, endMs)
-    onVerdict({
-      group,
-      subject,
-      verdict: isAttack ? 'attack' : 'clear',
-      rules: fired,
-      votes,
-      probability,
-      requests: records.length,
-      open,
-      startMs,
-      endMs,
-      sustainedPerS,
-      features,
-    })
+    if (!isAttack) learn(host, said.sustainedPerS, said.endMs)
+    const names = new Set(isAttack ? [...fired.flatMap(({ looksAt }) => looksAt), ...(opinion?.top ?? [])] : [])
+    const top = HTTP_FEATURES.flatMap(({ name }, at) => (names.has(name) ? [{ name, value: said.features[at]! }] : []))
+    const probability = opinion?.probability
+    onVerdict({ ...said, verdict: isAttack ? 'attack' : 'clear', rules: fired, votes, probability, top })
   }
 
-  const windows = httpWindows(judge, options)
+  const windows = httpWindows((window) => {
+    const judged = judge(window, rules, baselines)
+    const asked = model
+    if (asked === undefined) return tell(judged)
+    if (waiting.size >= MAX_WAITING) return tell(judged, abstained(`${MAX_WAITING} windows wait for it`))
+    const answered = opinionOf(asked, judged).then((opinion) => tell(judged, opinion))
+    waiting.add(answered)
+    return void answered.finally(() => waiting.delete(answered))
+  }, options)
   return {
     record: windows.record,
     sweep: windows.sweep,
-    end: windows.end,
     counts: windows.counts,
+    async end() {
+      windows.end()
+      await Promise.all(waiting)
+    },
     use(next) {
       model = next
     },
   }
 }
 
-const row = new Float32Array(HTTP_MODEL_FEATURES.length)
-const PLACES = HTTP_FEATURES.flatMap(({ use }, at) => (use === 'model' ? [at] : []))
+interface Judged extends Omit<HttpVerdict, 'verdict' | 'rules' | 'votes' | 'probability' | 'top'> {
+  readonly fired: readonly HttpRule[]
+  /** Its name among the baselines. */
+  readonly host: string
+}
 
-function ask(model: HttpModel, features: Float64Array): { vote: HttpVote; probability: number } {
-  for (let i = 0; i < PLACES.length; i++) row[i] = features[PLACES[i]!]!
-  const { probability } = model.score(row)
-  const { low, high } = model.abstain
-  if (low < probability && probability < high) {
-    const reason = `the probability ${probability.toFixed(3)} lies between ${low} and ${high}`
-    return { vote: { member: 'model', says: 'abstains', reason }, probability }
+function judge(window: HttpWindow, rules: readonly HttpRule[], baselines: Baselines): Judged {
+  const { around, client, records, startMs, endMs } = window
+  const { group, open, sustainedPerS } = around
+  const subject = client ?? 'listener'
+  const host = `${group} ${subject}`
+  const tally = tallyOfWindow(window, baselines.limit(host) ?? Number.NaN)
+  const features = new Float64Array(HTTP_FEATURES.length)
+  extractHttpFeatures(tally, features)
+  const fired = firedHttpRules(rules, tally)
+  return { group, subject, host, fired, requests: records.length, open, startMs, endMs, sustainedPerS, features }
+}
+
+interface Opinion {
+  readonly vote: HttpVote
+  readonly probability?: number
+  readonly top?: readonly string[]
+}
+
+const abstained = (reason: string): Opinion => ({ vote: { member: 'model', says: 'abstains', reason } })
+
+/** Never rejects: a model that fails has no vote. */
+async function opinionOf(model: HttpModel, { features, fired }: Judged): Promise<Opinion> {
+  try {
+    const { probability, ...said } = await model.judge(features)
+    const isAttack = fired.length > 0 || said.says === 'attack'
+    const top = isAttack ? await model.explain(features) : []
+    return { vote: { member: 'model', ...said }, probability, top }
+  } catch {
+    return abstained('it failed')
   }
-  return { vote: { member: 'model', says: probability >= model.threshold ? 'attack' : 'clear' }, probability }
+}
+
+/** Learns what is usual of each host once in a while. */
+function slowLearner(baselines: Baselines, maxHosts: number) {
+  const learnedMs = new Map<string, number>()
+  return (host: string, rate: number, atMs: number): void => {
+    if (Math.abs(atMs - (learnedMs.get(host) ?? Number.NEGATIVE_INFINITY)) < LEARNS_EVERY_MS) return
+    baselines.learn(host, rate)
+    learnedMs.delete(host)
+    learnedMs.set(host, atMs)
+    if (learnedMs.size > maxHosts) learnedMs.delete(learnedMs.keys().next().value!)
+  }
 }

@@ -47,7 +47,7 @@ export interface HttpWindows extends HttpObserver {
 }
 
 /** Of the rate that is called sustained. */
-const MEMORY_MS = 10_000
+const MEMORY_MS = 5_000
 
 interface Filling {
   readonly client: string | undefined

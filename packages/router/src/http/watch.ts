@@ -37,11 +37,10 @@ export function createRequestWatch(metrics: Metrics, onVerdict?: (verdict: HttpV
     for (const { family } of rules) metrics.count('weave_l7_findings_total', { group, family })
     if (rules.length === 0) metrics.count('weave_l7_findings_total', { group, family: 'model' })
     for (const { member, says: vote } of votes) metrics.count('weave_l7_votes_total', { member, vote })
-    const kept = { ...verdict, features: verdict.features.slice() }
-    findings.push(kept)
+    findings.push(verdict)
     if (findings.length > KEPT) findings.shift()
     try {
-      onVerdict?.(kept)
+      onVerdict?.(verdict)
     } catch {
       metrics.count('weave_faults_total', { stage: 'l7' })
     }

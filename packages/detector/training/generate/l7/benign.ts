@@ -224,10 +224,11 @@ const slowNetwork: Persona = {
 
 async function twoPartHead(stage: Stage, address: string, ms: number): Promise<void> {
   const socket = rawSocket(stage, address)
+  const closed = new Promise((resolve) => socket.once('close', resolve))
   socket.write('GET /v1/routes HTTP/1.1\r\nhost: weave\r\nuser-')
   await rest(stage, ms)
   socket.write('agent: far away\r\nconnection: close\r\n\r\n')
-  await new Promise((resolve) => socket.once('close', resolve))
+  await closed
 }
 
 /** Programs that are broken and mean no harm: an old version whose packets are refused, a key that is not known, a crawler. */
