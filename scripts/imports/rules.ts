@@ -64,7 +64,7 @@ const VENDORS: Readonly<Record<string, string>> = {
   '@bufbuild/': '^packages/schemas/',
   '@nats-io/': '^packages/[^/]+/src/adapters/nats',
   'node-llama-cpp': '^packages/agent/src/adapters/llama',
-  'onnxruntime-': '^packages/detector/src/adapters/',
+  'onnxruntime-': '^packages/detector/(src/adapters|bench)/',
 }
 
 /** What seals and what opens. Nothing that the router reaches may be among it. */

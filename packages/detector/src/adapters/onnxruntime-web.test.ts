@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { seeded } from '../../test/seeded.ts'
 import { readOnnx } from '../model/onnx.ts'
 import { scorerContract } from '../model/scorer.contract.ts'
 import { treeScorer } from '../model/tree-scorer.ts'
@@ -15,17 +16,6 @@ describe('onnxScorer', () => {
     await expect(onnxScorer(Uint8Array.of(1, 2, 3), 1)).rejects.toMatchObject({ code: 'MODEL_GRAPH_UNSUPPORTED' })
   })
 })
-
-/** A generator with a fixed seed (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 describe.each(['boosted', 'isolated'])('the two scorers of the model %s', (model) => {
   it('are within 1e-6 of each other', async () => {
