@@ -18,6 +18,9 @@ export interface StateFolder {
   readonly operator: string
   /** Invited agents of other machines. */
   readonly agentBook: string
+  /** The detector's book of findings, and the models that it was given. */
+  readonly detector: string
+  readonly detectorIdentity: string
   /** The agent's own folder. */
   readonly agent: string
   /** Trust files by their names. */
@@ -41,6 +44,8 @@ export const stateFolder = (root: string): StateFolder => ({
   router: join(root, 'router'),
   operator: join(root, 'operator'),
   agentBook: join(root, 'operator', 'agents.json'),
+  detector: join(root, 'detector'),
+  detectorIdentity: join(root, 'detector', 'detector.identity'),
   agent: join(root, 'agent'),
   trust: join(root, 'trust'),
   memory: join(root, 'memory'),

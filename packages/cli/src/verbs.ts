@@ -61,6 +61,14 @@ export const VERBS = {
     summary: 'Show what runs here and whether it is ready',
     load: async () => (await import('./verb/status.ts')).status,
   },
+  findings: {
+    summary: 'List and show what the detector found, and say whether it was right',
+    load: async () => (await import('./verb/findings.ts')).findings,
+  },
+  detector: {
+    summary: 'Show the models and thresholds of the detector, or hand it a new model',
+    load: async () => (await import('./verb/detector.ts')).detector,
+  },
   dead: {
     summary: 'List, show, replay and drop dead letters',
     load: async () => (await import('./verb/dead.ts')).dead,

@@ -12,11 +12,14 @@ import { openPacketJson, type PacketJson, type PacketProjection } from '@mystran
 import { Hono } from 'hono'
 import { codeOf } from '../exit.ts'
 import type { Running } from '../running.ts'
+import type { RunningDetector } from '../up/detector.ts'
+import { findingRoutes } from './findings.ts'
 
 /** What the admin interface looks at; undefined as long as the router is being opened. */
 export interface Administered {
   readonly nexus: Pick<Nexus, 'agents' | 'dead' | 'showPackets' | 'tables'>
   readonly running: Running | undefined
+  readonly detector: RunningDetector
   readonly agentPid: number | undefined
   readonly agentRestarts: number
   readonly fault: string | undefined
@@ -96,6 +99,10 @@ export function adminApp(administered: () => Administered | undefined): Hono {
       return context.json({ token, untilMs })
     })
   }
+  app.route(
+    '/',
+    findingRoutes(() => at().detector),
+  )
   app.notFound(() => problem(404, 'NOT_FOUND', 'There is no such thing to ask').response)
   app.onError((error) => {
     if (error instanceof Refusal) return error.response

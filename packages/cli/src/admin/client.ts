@@ -1,5 +1,5 @@
 /**
- * What `weave status` and `weave dead` ask the `weave up` of the same state folder, over its admin socket.
+ * What `weave status`, `weave dead`, `weave findings` and others ask the `weave up` of the same state folder, over its admin socket.
  *
  * @module
  */
@@ -15,10 +15,17 @@ const MAX_BYTES = 64 * 1024 * 1024
 /**
  * One request.
  *
+ * @param body What JSON can say.
+ *
  * @throws {PacketError} `ROUTER_UNREACHABLE` when nothing runs there; the code of a refusal.
  */
-export async function askAdmin<T>(state: StateFolder, method: 'GET' | 'POST' | 'DELETE', path: string): Promise<T> {
-  const { status, text } = await send(state, method, path)
+export async function askAdmin<T>(
+  state: StateFolder,
+  method: 'GET' | 'POST' | 'DELETE',
+  path: string,
+  body?: unknown,
+): Promise<T> {
+  const { status, text } = await send(state, method, path, body === undefined ? '' : JSON.stringify(body))
   const document: unknown = text === '' ? undefined : JSON.parse(text)
   if (status < 300) return document as T
   const { code, detail } = (document ?? {}) as { code?: string; detail?: string }
@@ -26,7 +33,12 @@ export async function askAdmin<T>(state: StateFolder, method: 'GET' | 'POST' | '
   throw new PacketError(isKnown ? (code as Code) : 'INTERNAL', detail ?? `Cannot ask weave up: status ${status}`)
 }
 
-function send(state: StateFolder, method: string, path: string): Promise<{ status: number; text: string }> {
+function send(
+  state: StateFolder,
+  method: string,
+  path: string,
+  body: string,
+): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
     const outgoing = request({ socketPath: socketPath(state), method, path, timeout: TIMEOUT_MS }, (response) => {
       const chunks: Buffer[] = []
@@ -46,6 +58,6 @@ function send(state: StateFolder, method: string, path: string): Promise<{ statu
       const state_ = cause.code === 'ENOENT' || cause.code === 'ECONNREFUSED' ? 'it does not run' : cause.message
       reject(new PacketError('ROUTER_UNREACHABLE', `Cannot ask the weave up of ${state.root}: ${state_}`, { cause }))
     })
-    outgoing.end()
+    outgoing.end(body)
   })
 }

@@ -8,7 +8,7 @@
  * @module
  */
 import { createConsole } from '@mystranet/console'
-import { openRouter, type StartedRouter } from '@mystranet/router'
+import { openRouter, type StartedRouter, type StartOptions } from '@mystranet/router'
 import { PacketError } from '@mystranet/sdk/errors'
 import { type Administered, adminApp } from '../admin/app.ts'
 import { listenAdmin } from '../admin/socket.ts'
@@ -19,6 +19,7 @@ import { type Session, sessionOf } from '../session.ts'
 import { makeStateFolder, type StateFolder, stateFolder } from '../state.ts'
 import { type AgentBook, openAgentBook } from './agent-book.ts'
 import { type AgentProcess, startAgentProcess } from './agent-process.ts'
+import { type RunningDetector, startDetector } from './detector.ts'
 import { agentEnv } from './engine-env.ts'
 import { type Keys, readKeys, readLocalTrust } from './keys.ts'
 import { localUser } from './local-user.ts'
@@ -49,6 +50,8 @@ export interface AllInOneOptions {
 
 /** What runs when the program is told to end has so long. */
 const GRACE_MS = 10_000
+/** Findings that are under way when it ends have so long. */
+const DETECTOR_GRACE_MS = 2_000
 const RENEWAL_MS = 3_600_000
 const INVITE_MS = 15 * 60_000
 const READY_POLL_MS = 50
@@ -68,12 +71,25 @@ export async function startAllInOne(config: Config, options: AllInOneOptions): P
     const env = hasModel(config) ? await agentEnv(config, state) : undefined
     const book = await openAgentBook(state)
     const invited = createInvited(book)
-    const router = await openStores({ config, state, keys, trust, options, onInvited: invited.take })
+    let detector: RunningDetector | undefined
+    const router = await openStores({
+      config,
+      state,
+      keys,
+      trust,
+      options,
+      onInvited: invited.take,
+      onRequestVerdict: (verdict) => detector?.requestVerdict(verdict),
+    })
     // Agents elsewhere finish what runs; the one here has been stopped by then.
     undo.push(() => router.close(config.nats === undefined ? 0 : GRACE_MS))
     await mountPage(router, bytes)
     const seeds = await localUser(router, state, trust.network)
-    const linked = linkAgents(router, keys, { config, network: trust.network, env, options, book })
+    const watching = await startDetector({ router, state, keys, network: trust.network })
+    detector = watching
+    undo.push(() => watching.close(DETECTOR_GRACE_MS))
+    const onRefused = () => watching.modelRefused(env?.['WEAVE_AGENT_MODEL'])
+    const linked = linkAgents(router, keys, { config, network: trust.network, env, options, book, onRefused })
     undo.push(async () => linked.agent?.stop(0))
     invited.listen(linked.renew)
     await Promise.race([linked.tableInForce(), linked.broken])
@@ -89,6 +105,7 @@ export async function startAllInOne(config: Config, options: AllInOneOptions): P
     administered = {
       nexus: router.nexus,
       running,
+      detector: watching,
       get agentPid() {
         return linked.agent?.pid
       },
@@ -138,6 +155,7 @@ interface StorePlace {
   readonly trust: Trust
   readonly options: AllInOneOptions
   onInvited(tokenHash: string, instance: string): Promise<void>
+  onRequestVerdict: NonNullable<StartOptions['onRequestVerdict']>
 }
 
 /** Without a broker the model must be here; with one, it may be anywhere. */
@@ -156,13 +174,13 @@ function createInvited(book: AgentBook) {
   }
 }
 
-async function openStores({ config, state, keys, trust, options, onInvited }: StorePlace): Promise<StartedRouter> {
+async function openStores({ config, state, keys, trust, options, ...told }: StorePlace): Promise<StartedRouter> {
   const settings = { host: config.host, port: config.port, logLevel: config.logLevel as 'warn' }
   // The router's own lines are JSON for machines; they share standard error with what people read.
   const logTo = { write: (line: string) => void process.stderr.write(line) }
   const { env } = options
   const { nats } = config
-  return openRouter({ stateDir: state.router, keys: keys.router, trust, config: settings, env, logTo, nats, onInvited })
+  return openRouter({ stateDir: state.router, keys: keys.router, trust, config: settings, env, logTo, nats, ...told })
 }
 
 /** The page and the verifier, where the router itself has no route. */
@@ -178,10 +196,12 @@ interface LinkPlace {
   readonly env: Record<string, string> | undefined
   readonly options: AllInOneOptions
   readonly book: AgentBook
+  /** The agent was given up: its model may be why. */
+  onRefused(): Promise<void>
 }
 
 /** The agent's process, if there is one here, and the table that names it and those of the book. */
-function linkAgents(router: StartedRouter, keys: Keys, { config, network, env, options, book }: LinkPlace) {
+function linkAgents(router: StartedRouter, keys: Keys, { config, network, env, options, book, onRefused }: LinkPlace) {
   const broken = Promise.withResolvers<never>()
   broken.promise.catch(() => {})
   const tabled = Promise.withResolvers<void>()
@@ -214,7 +234,8 @@ function linkAgents(router: StartedRouter, keys: Keys, { config, network, env, o
       onLine: options.onLine,
       onGivenUp(reason) {
         fault = `the agent did not start: ${reason}`
-        broken.reject(new PacketError('MODEL_UNAVAILABLE', `Cannot run the model: ${reason}`))
+        const error = new PacketError('MODEL_UNAVAILABLE', `Cannot run the model: ${reason}`)
+        void onRefused().finally(() => broken.reject(error))
       },
     })
   const agent = env && start(env)

@@ -46,7 +46,10 @@ export function feedbackContract(open: () => FeedbackUnderTest): void {
       await store.vote(vote({ voter: 'bea' }))
       await store.vote(vote({ about: 'f1' }))
       await store.vote(vote({ about: 'f2', tunes: 'other' }))
+      await store.vote(vote({ about: 'f3', tunes: undefined }))
       expect(await all(store)).toHaveLength(3)
+      expect(await store.votes(undefined, 0)).toHaveLength(5)
+      expect((await store.votes(undefined, 0)).find(({ about }) => about === 'f3')?.tunes).toBeUndefined()
       expect(await store.votes('flood/syn', 5_001)).toEqual([])
     })
 

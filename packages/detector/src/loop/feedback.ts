@@ -24,7 +24,8 @@ import type { Score, Vote } from './tuning.ts'
  */
 export interface FeedbackStore {
   vote(vote: Vote): Promise<void>
-  votes(tunes: string, sinceMs: number): Promise<readonly Vote[]>
+  /** Of one threshold, or all. */
+  votes(tunes: string | undefined, sinceMs: number): Promise<readonly Vote[]>
   score(score: Score): Promise<void>
   scores(sinceMs: number): Promise<readonly Score[]>
   /** Forgets what was said before. */
@@ -64,7 +65,6 @@ export function feedbackDesk({ outbox, store, isLogged, isKnown, onConfirmed }: 
   const judge = async (about: Uint8Array, { id, ts, producerId }: Stamp, isAccepted: boolean): Promise<Taken> => {
     const finding = await outbox.find(toHex(about))
     if (finding === undefined) return 'foreign'
-    if (finding.tunes === undefined) return 'taken'
     await store.vote({
       tunes: finding.tunes,
       voter: toHex(producerId),

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createIncidents, VARIOUS } from './incident.ts'
-import { anomalyOf, type Observation } from './observation.ts'
+import { anomalyOf, type Observation, parseObservation } from './observation.ts'
 
 const seen = (over: Partial<Observation> = {}): Observation => ({
   type: 'flow.syn-flood',
@@ -98,6 +98,38 @@ describe('incidents', () => {
         expect(told).toBe(stream.length)
       }),
       { seed: 3, numRuns: 200 },
+    )
+  })
+})
+
+describe('parseObservation', () => {
+  it('gives back what was an observation, and nothing of what was none', () => {
+    const whole = { ...seen({ atMs: 5, tunes: 'a/b/c', once: 'x' }) }
+    expect(parseObservation(JSON.parse(JSON.stringify(whole)))).toEqual(whole)
+    const wrong = [
+      { type: '' },
+      { type: 'x'.repeat(129) },
+      { source: 'é'.repeat(129) },
+      { source: '\ud800' },
+      { severity: 0 },
+      { severity: 1.5 },
+      { confidence: 1.1 },
+      { modelVersion: 7 },
+      { atMs: 0 },
+      { tunes: '' },
+      { once: 5 },
+    ]
+    for (const each of wrong) {
+      expect(() => parseObservation({ ...whole, ...each })).toThrow(Object.keys(each)[0])
+    }
+  })
+
+  it('refuses with its own code, whatever it is given', () => {
+    fc.assert(
+      fc.property(fc.anything(), (value) => {
+        expect(() => parseObservation(value)).toThrow(/Cannot take the observation/)
+      }),
+      { seed: 4, numRuns: 300 },
     )
   })
 })

@@ -319,7 +319,9 @@ describe('feedback', () => {
     expect(await loop.threshold('flood/syn')).toBe(0.5)
     const other = await publishedOne({ tunes: undefined })
     expect(await other.loop.desk.evidence({ ...other.stampOf(7), ...word, evidenceId: other.id })).toBe('taken')
-    expect(await feedback.votes('flood/syn', 0)).toEqual([])
+    expect(await feedback.votes(undefined, 0)).toEqual([])
+    expect(await other.feedback.votes('flood/syn', 0)).toEqual([])
+    expect(await other.feedback.votes(undefined, 0)).toMatchObject([{ says: 'overruled', about: other.name }])
   })
 
   it('lets a source of low standing wait longer, within its bounds', async () => {

@@ -25,12 +25,13 @@ export {
   type FindingTopic,
   INCIDENT_FORMAT,
   type Observation,
+  parseObservation,
   policyOf,
 } from './observation.ts'
 export { flowObservation, httpObservation, logObservation, scanObservation } from './observed.ts'
 export type { BookedFinding, FindingState, Outbox, OutboxLimits } from './outbox.ts'
 export type { FindingSigner, LoopMetrics } from './publish.ts'
-export { type Bound, boundsOf, type Tunable } from './tuning.ts'
+export { type Bound, boundsOf, type Tunable, type Vote } from './tuning.ts'
 
 export interface LoopDeps extends PublishDeps {
   /** Those of the outbox. */

@@ -15,7 +15,8 @@ export function memoryFeedback(): FeedbackStore {
     async vote(vote) {
       keepLast(votes, JSON.stringify([vote.voter, vote.about]), vote)
     },
-    votes: async (tunes, sinceMs) => [...votes.values()].filter((each) => each.tunes === tunes && each.atMs >= sinceMs),
+    votes: async (tunes, sinceMs) =>
+      [...votes.values()].filter((each) => (tunes === undefined || each.tunes === tunes) && each.atMs >= sinceMs),
     async score(score) {
       keepLast(scores, JSON.stringify([score.subject, Math.floor(score.atMs / DAY_MS)]), score)
     },

@@ -11,6 +11,7 @@ import {
   type Stamp,
 } from '@mystranet/schemas/topics'
 import { utf8 } from '@mystranet/sdk/bytes'
+import { DetectorError } from '../errors.ts'
 
 /** One thing that was seen. The parts of the detector make it of their verdicts. */
 export interface Observation {
@@ -32,6 +33,41 @@ export interface Observation {
   readonly atMs: number
   /** Names what can be found once only, as a file by its digest. Absent: it is grouped with its like. */
   readonly once?: string | undefined
+}
+
+/**
+ * Reads an observation that another program made.
+ *
+ * @param value As JSON gave it; attacker-controlled.
+ * @throws {DetectorError} `DOCUMENT_MALFORMED`
+ */
+export function parseObservation(value: unknown): Observation {
+  const given = (typeof value === 'object' && value !== null ? value : {}) as Readonly<Record<string, unknown>>
+  const text = (name: string, most: number): string => {
+    const found = given[name]
+    const size = typeof found === 'string' && found.isWellFormed() ? utf8(found).length : 0
+    return size >= 1 && size <= most ? (found as string) : malformed(name, `a text of 1 to ${most} bytes`)
+  }
+  const number = (name: string, least: number, most: number, isWhole: boolean): number => {
+    const found = given[name]
+    const fits = typeof found === 'number' && found >= least && found <= most && (!isWhole || Number.isInteger(found))
+    return fits ? found : malformed(name, `a ${isWhole ? 'whole ' : ''}number of ${least} to ${most}`)
+  }
+  return {
+    type: text('type', 128),
+    source: text('source', 256),
+    severity: number('severity', 1, 10, true),
+    confidence: number('confidence', 0, 1, false),
+    modelVersion: text('modelVersion', 128),
+    tunes: given['tunes'] === undefined ? undefined : text('tunes', 256),
+    detail: given['detail'],
+    atMs: number('atMs', 1, Number.MAX_SAFE_INTEGER, true),
+    once: given['once'] === undefined ? undefined : text('once', 4_096),
+  }
+}
+
+function malformed(name: string, wanted: string): never {
+  throw new DetectorError('DOCUMENT_MALFORMED', `Cannot take the observation: ${name} is not as wanted, ${wanted}`)
 }
 
 export type FindingTopic = 'ai.anomalies.v1' | 'ai.evidence.v1' | 'ai.policy.v1'

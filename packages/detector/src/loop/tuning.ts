@@ -44,8 +44,8 @@ export const boundsOf = ({ id, thresholds }: Tunable): ReadonlyMap<string, Bound
 
 /** What a reviewer says of one finding. His last word about it counts. */
 export interface Vote {
-  /** The threshold that it is about, `⟨model⟩/⟨class⟩/⟨name⟩`. */
-  readonly tunes: string
+  /** The threshold that it is about, `⟨model⟩/⟨class⟩/⟨name⟩`; none: it tells of its source only. */
+  readonly tunes: string | undefined
   /** Who says it: an instance id, hex. */
   readonly voter: string
   /** The finding, hex. */

@@ -1,0 +1,232 @@
+/**
+ * The detector of a `weave up`: an instance of its own that signs what was seen, keeps a book of it, and hears what people
+ * say about it.
+ *
+ * @module
+ */
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { scanGguf } from '@mystranet/detector/gguf'
+import { EXPECTED_HTTP_MODEL, type HttpVerdict, httpModel } from '@mystranet/detector/l7'
+import { type BookedFinding, httpObservation, type Outbox, scanObservation, type Vote } from '@mystranet/detector/loop'
+import { openLoopFile, sqliteFeedback, sqliteOutbox } from '@mystranet/detector/loop/sqlite'
+import { shippedModel } from '@mystranet/detector/model/node'
+import { digestFile, openFile } from '@mystranet/detector/node'
+import { type StartedRouter, signMessage, type WiredLoop, wireLoop } from '@mystranet/router'
+import { encode, SignedKeyEvent } from '@mystranet/schemas/messages'
+import type { Stamp, TopicMessages } from '@mystranet/schemas/topics'
+import { type Identity, newSeeds, openIdentity } from '@mystranet/sdk'
+import { fromHex, toHex } from '@mystranet/sdk/bytes'
+import type { DocumentSigner } from '@mystranet/sdk/envelope'
+import { PacketError } from '@mystranet/sdk/errors'
+import { delegationInForce, enrolmentEvents, needsPacketKey, packetKeyEvent } from '@mystranet/sdk/keys/enrolment'
+import { openIdentityFile, plainIdentityFile } from '@mystranet/sdk/keys/identity-file'
+import { readIdentityFile, writeIdentityFile } from '@mystranet/sdk/keys/identity-file/node'
+import { instanceId } from '@mystranet/sdk/keys/instance-id'
+import { makeFolder, readFileIfThere, type StateFolder } from '../state.ts'
+import { type DetectorModels, openDetectorModels } from './detector-models.ts'
+import type { Keys } from './keys.ts'
+
+export interface RunningDetector extends Pick<WiredLoop, 'observe' | 'tell' | 'threshold'> {
+  readonly outbox: Pick<Outbox, 'find' | 'list' | 'counts'>
+  readonly models: DetectorModels
+  /** A window of requests was judged. */
+  requestVerdict(verdict: HttpVerdict): void
+  /** The agent did not start: what a scan finds in its model is told. Never rejects. @param path Of the model, if it is a file. */
+  modelRefused(path: string | undefined): Promise<void>
+  /**
+   * Publishes an operator's word about a finding and, for its source, the standing that the nexus makes of all such words.
+   *
+   * @throws {PacketError} `NOT_FOUND`; what publishing throws.
+   */
+  judge(id: string, isAccepted: boolean): Promise<void>
+  /** Tells what is open, tries to publish it for so long, and closes the book. */
+  close(graceMs: number): Promise<void>
+}
+
+/** The threshold of the model that watches requests. */
+const HTTP_THRESHOLD = 'l7/attack/fpr-1e-3'
+
+const TICK_MS = 250
+const RENEWAL_MS = 600_000
+const LIMITS = { waiting: 1_000, bytes: 32 * 1024 * 1024, kept: 2_000 }
+const DAYS_KEPT_MS = 61 * 86_400_000
+
+export interface DetectorPlace {
+  readonly router: StartedRouter
+  readonly state: StateFolder
+  readonly keys: Keys
+  readonly network: Uint8Array
+}
+
+/** Starts it: its identity is enrolled when this resolves. @throws {PacketError} */
+export async function startDetector({ router, state, keys, network }: DetectorPlace): Promise<RunningDetector> {
+  await makeFolder(state.detector)
+  const identity = await detectorIdentity(state)
+  const renew = () => keepEnrolled(router, identity, network)
+  await renew()
+  const file = openLoopFile(join(state.detector, 'findings.sqlite'))
+  const outbox = sqliteOutbox(file, LIMITS)
+  const feedback = sqliteFeedback(file)
+  const fault = (error: unknown) => router.trace.fault('detector', error)
+  let models: DetectorModels | undefined
+  const loop = wireLoop({
+    ...router,
+    network,
+    producerId: identity.instance,
+    key: identity.packet,
+    outbox,
+    limits: LIMITS,
+    feedback,
+    boundOf: (name) => models?.bounds().get(name),
+    nowMs: Date.now,
+    random,
+  })
+  const tuned = new Map<string, number>()
+  models = await openDetectorModels({
+    folder: join(state.detector, 'models'),
+    expected: [EXPECTED_HTTP_MODEL],
+    shipped: (id) => shippedModel(id as Parameters<typeof shippedModel>[0]),
+    observe: loop.observe,
+    tell: loop.tell,
+    onFault: fault,
+    onServer: (_, server) => router.requests.use(httpModel(server, () => tuned.get(HTTP_THRESHOLD) as number)),
+  })
+  const opened = models
+  const retune = async () => {
+    for (const [name, { standard }] of opened.bounds()) tuned.set(name, (await loop.threshold(name)) ?? standard)
+  }
+  await retune()
+  router.addGauges(() => gaugesOf(outbox))
+  const tick = setInterval(() => void loop.tick().then(retune).catch(fault), TICK_MS)
+  const renewal = setInterval(() => {
+    void Promise.all([renew(), feedback.forget(Date.now() - DAYS_KEPT_MS)]).catch(fault)
+  }, RENEWAL_MS)
+  for (const timer of [tick, renewal]) timer.unref()
+  const say = speaker(router, network)
+
+  return {
+    observe: loop.observe,
+    tell: loop.tell,
+    threshold: loop.threshold,
+    outbox,
+    models: opened,
+    requestVerdict(verdict) {
+      const isOfModel = verdict.votes.some(({ member, says }) => member === 'model' && says === 'attack')
+      const seen = httpObservation(verdict, isOfModel ? HTTP_THRESHOLD : undefined)
+      if (seen !== undefined) loop.observe(seen)
+    },
+    modelRefused: (path) => scanned(path, loop.observe).catch(fault),
+    async judge(id, accepted) {
+      const finding = await outbox.find(id)
+      if (finding === undefined) throw new PacketError('NOT_FOUND', `Cannot judge ${id}: there is no such finding`)
+      const { operator, router: own } = keys
+      await say(operator, 'control.evidence.v1', { evidenceId: fromHex(id) as Uint8Array, accepted, request: '' })
+      const voter = toHex(instanceId(operator.publicKey))
+      const word = { voter, about: id, says: accepted ? 'confirmed' : 'overruled' } as const
+      const votes = await feedback.votes(undefined, Date.now() - DAYS_KEPT_MS)
+      await say(own.nexus, 'control.reputation.v1', await standingOf(outbox, votes, finding, word))
+    },
+    async close(graceMs) {
+      clearInterval(tick)
+      clearInterval(renewal)
+      await loop.close(graceMs)
+      await loop.tick()
+      file.close()
+    },
+  }
+}
+
+const random = (bytes: number) => new Uint8Array(randomBytes(bytes))
+
+async function detectorIdentity(state: StateFolder): Promise<Identity> {
+  const path = state.detectorIdentity
+  if ((await readFileIfThere(path)) === undefined) await writeIdentityFile(path, plainIdentityFile(newSeeds()))
+  return openIdentity(await openIdentityFile(await readIdentityFile(path, { plain: true })))
+}
+
+/** Logs what the router does not know of the identity: all of it, or its packet key, which lasts a day. */
+async function keepEnrolled({ nexus }: StartedRouter, identity: Identity, network: Uint8Array): Promise<void> {
+  const place = { network, nowMs: Date.now() }
+  const known = await nexus.keyring.find(identity.instance)
+  const enrol = (events: readonly SignedKeyEvent[]) =>
+    nexus.enrol(
+      events.map((event) => encode(SignedKeyEvent, event)),
+      async () => true,
+    )
+  if (known === undefined) {
+    await enrol(await enrolmentEvents(identity, { ...place, name: 'detector' }))
+    return
+  }
+  if (!needsPacketKey(known.chain, identity, place.nowMs)) return
+  const delegation = delegationInForce(known.chain, identity)
+  if (delegation === undefined)
+    throw new PacketError('KEY_EXPIRED', 'Cannot renew the detector’s key: its delegation ended')
+  await enrol([await packetKeyEvent(identity, delegation, place)])
+}
+
+/** Files of up to this size are told by their digest, larger ones by their name. */
+const MAX_DIGESTED_BYTES = 2 ** 30
+
+async function scanned(path: string | undefined, observe: RunningDetector['observe']): Promise<void> {
+  if (path === undefined) return
+  const file = await openFile(path)
+  try {
+    const { files } = await scanGguf(file)
+    const digest = file.size <= MAX_DIGESTED_BYTES ? toHex(await digestFile(path)) : undefined
+    const [report] = files
+    const seen = report && scanObservation(report, Date.now(), digest)
+    if (seen !== undefined) observe(seen)
+  } finally {
+    await file.close()
+  }
+}
+
+type Feedback = 'control.evidence.v1' | 'control.reputation.v1'
+
+/** Signs and publishes feedback as a key of the trust file. */
+function speaker({ topics }: StartedRouter, network: Uint8Array) {
+  return async <T extends Feedback>(signer: DocumentSigner, topic: T, fields: Omit<TopicMessages[T], keyof Stamp>) => {
+    const { publicKey } = signer
+    const stamp: Stamp = {
+      id: random(16),
+      network,
+      ts: Date.now(),
+      producerId: instanceId(publicKey),
+      nonce: random(16),
+      pubkey: publicKey,
+    }
+    await topics.publish(topic, await signMessage(topic, { ...fields, ...stamp } as TopicMessages[T], signer))
+  }
+}
+
+type Word = Pick<Vote, 'voter' | 'about' | 'says'>
+
+/** What all words about a source's findings make of its standing: the share of accepted ones, with one of each given. */
+async function standingOf(outbox: Outbox, votes: readonly Word[], finding: BookedFinding, word: Word) {
+  let [confirmed, overruled] = [0, 0]
+  const others = votes.filter(({ voter, about }) => voter !== word.voter || about !== word.about)
+  for (const { about, says } of [...others, word]) {
+    if ((await outbox.find(about))?.source !== finding.source) continue
+    if (says === 'confirmed') confirmed += 1
+    else overruled += 1
+  }
+  return { subject: finding.source, score: (confirmed + 1) / (confirmed + overruled + 2), confirmed, overruled }
+}
+
+async function gaugesOf(outbox: Outbox) {
+  const { states, shed } = await outbox.counts()
+  const kept = Object.entries(states).map(([state, value]) => ({
+    name: 'weave_findings',
+    help: 'Findings in the detector’s book, by state.',
+    value,
+    labels: { state },
+  }))
+  const lost = shed.map(({ severity, count }) => ({
+    name: 'weave_findings_shed',
+    help: 'Findings that were given up for want of room, by severity.',
+    value: count,
+    labels: { severity: `${severity}` },
+  }))
+  return [...kept, ...lost]
+}
