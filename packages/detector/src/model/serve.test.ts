@@ -14,6 +14,8 @@ import type { Scorer } from './scorer.ts'
 import { type ModelEvent, type ModelServerOptions, modelServer } from './serve.ts'
 import { treeScorer } from './tree-scorer.ts'
 
+/** Asks for no threshold itself: the model that serves does. */
+const { thresholds: _, ...EXPECTED } = FIXTURE_EXPECTED
 const WIDTH = FIXTURE_MANIFEST.features.length
 const SHADOW = { rows: 100, meanDifference: 0.05, flips: 0.02 }
 const [THRESHOLD] = FIXTURE_MANIFEST.thresholds
@@ -27,8 +29,8 @@ const successor = (onnx: Uint8Array, changes: Partial<ModelManifest> = {}) =>
 async function started(options: ModelServerOptions = {}) {
   const events: ModelEvent[] = []
   const loading = { publishers: TEST_PUBLISHERS }
-  const first = await loadModel(await artifactOf(oneSplit(0)), FIXTURE_EXPECTED, loading)
-  const server = modelServer(first, FIXTURE_EXPECTED, {
+  const first = await loadModel(await artifactOf(oneSplit(0)), EXPECTED, loading)
+  const server = modelServer(first, EXPECTED, {
     ...loading,
     onEvent: (event) => events.push(event),
     ...options,
@@ -72,9 +74,9 @@ describe('modelServer', () => {
 
   it('rolls a model back that decides otherwise on too many rows, though its probabilities are near', async () => {
     const options = { publishers: TEST_PUBLISHERS }
-    const near = await loadModel(await artifactOf(oneSplit(0, 0.45, 0.55)), FIXTURE_EXPECTED, options)
+    const near = await loadModel(await artifactOf(oneSplit(0, 0.45, 0.55)), EXPECTED, options)
     const events: ModelEvent[] = []
-    const server = modelServer(near, FIXTURE_EXPECTED, { ...options, onEvent: (event) => events.push(event) })
+    const server = modelServer(near, EXPECTED, { ...options, onEvent: (event) => events.push(event) })
     await server.offer(await successor(oneSplit(0, 0.55, 0.45)))
     await server.score(rowsOf([-1]), 1)
     await server.score(rowsOf([1]), 1)
@@ -184,7 +186,6 @@ describe('modelServer', () => {
       ],
     ]
     it.each(BAD)('%s: %s', async (_, code, make) => {
-      // Asks for no threshold itself: the old model does.
       const { server, events } = await started()
       await expect(server.offer(await make())).rejects.toMatchObject({ code })
       expect(events).toEqual([{ kind: 'refused', serving: '1.0.0', error: expect.objectContaining({ code }) }])
