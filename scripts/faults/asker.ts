@@ -1,6 +1,7 @@
 /**
- * The one who asks, a process of its own that is never killed: questions through the SDK's client, so many at once, each
- * told of when it begins and when it ends. Forked by `load.ts`.
+ * The one who asks, a process of its own: questions through the SDK's client, so many at once, each told of when it begins
+ * and when it ends. Where it is what is killed, each sealed packet is kept on disk, and the next one goes on with them.
+ * Forked by `load.ts`.
  *
  * @module
  */
@@ -13,6 +14,7 @@ import { type Client, createClient } from '../../packages/sdk/src/client.ts'
 import { parsePacket } from '../../packages/sdk/src/envelope/parse.ts'
 import { isPacketError } from '../../packages/sdk/src/errors.ts'
 import type { Fetch } from '../../packages/sdk/src/transport/http.ts'
+import { keptAsks } from './kept-ask.ts'
 import { QUESTIONS, TAG, textOf } from './script.ts'
 
 /** What one is told to do. */
@@ -20,6 +22,7 @@ export type Order = 'pause' | 'resume' | 'finish'
 
 /** What one says. An ask may be sealed twice: then it has two packets. */
 export type Word =
+  | { readonly type: 'ready' }
   | { readonly type: 'sent'; readonly ask: number }
   | { readonly type: 'packet'; readonly ask: number; readonly packet: string }
   | { readonly type: 'ended'; readonly ask: number; readonly end: End }
@@ -56,13 +59,22 @@ const patient: Fetch = async (input, init) => {
   }
 }
 
-async function ask(client: Client, number: number): Promise<End> {
-  const content = QUESTIONS[number % QUESTIONS.length] as string
-  try {
-    const answer = client.ask({ to: TAG, messages: [{ role: 'user', content }], lifetimeMs: LIFETIME_MS })
+type Carry = ReturnType<typeof keptAsks>
+
+const through =
+  (client: Client): Carry =>
+  async (_number, question) => {
+    const answer = client.ask(question)
     let shown = ''
     for await (const text of answer) shown += text
-    const { text } = await answer.verified
+    return { shown, text: (await answer.verified).text }
+  }
+
+async function ask(carry: Carry, number: number): Promise<End> {
+  const content = QUESTIONS[number % QUESTIONS.length] as string
+  try {
+    const question = { to: TAG, messages: [{ role: 'user' as const, content }], lifetimeMs: LIFETIME_MS }
+    const { shown, text } = await carry(number, question)
     const wanted = textOf(content)
     return text === wanted && shown === wanted ? { as: 'answered' } : { as: 'short', text: `${shown} / ${text}` }
   } catch (error) {
@@ -71,28 +83,34 @@ async function ask(client: Client, number: number): Promise<End> {
   }
 }
 
-async function main([state, router, width]: readonly string[]): Promise<void> {
+/** @param values The last: where packets are kept, or nothing; the last number asked; and those that go on. */
+async function main([state, router, width, folder = '', last, left]: readonly string[]): Promise<void> {
   const session = await openSession(readConfig({}, { state, router }))
   const { identity, trust, memory } = session
   const options = { router: session.router, identity, trust, memory: memory.memory }
-  const client = createClient({ ...options, fetch: patient, timeoutMs: HEAD_MS, maxTries: 12 })
+  const patiently = { ...options, fetch: patient, timeoutMs: HEAD_MS, maxTries: 12 }
+  const client = createClient(patiently)
   await client.enrol()
-  let asked = 0
+  const carry = folder === '' ? through(client) : keptAsks(folder, patiently)
+  const unfinished = JSON.parse(left ?? '[]') as number[]
+  let asked = Number(last)
   let order: Order = 'pause'
   process.on('message', (told: Order) => {
     order = told
   })
   process.on('disconnect', () => process.exit(0))
+  say({ type: 'ready' })
   const worker = async () => {
-    while (order !== 'finish') {
-      if (order === 'pause') {
+    for (;;) {
+      const goesOn = unfinished.shift()
+      if (goesOn === undefined && order === 'finish') return
+      if (goesOn === undefined && order === 'pause') {
         await sleep(20)
         continue
       }
-      asked += 1
-      const number = asked
-      say({ type: 'sent', ask: number })
-      say({ type: 'ended', ask: number, end: await place.run(number, () => ask(client, number)) })
+      const number = goesOn ?? ++asked
+      if (goesOn === undefined) say({ type: 'sent', ask: number })
+      say({ type: 'ended', ask: number, end: await place.run(number, () => ask(carry, number)) })
     }
   }
   await Promise.all(Array.from({ length: Number(width) }, worker))

@@ -9,7 +9,7 @@ import { sum, tally } from './tally.ts'
 const SOUND = { lost: 0, doubled: 0, truncated: 0, misreported: 0 }
 
 describe('kill -9 under load', () => {
-  it.each([['up'], ['agent'], ['broker']] as const)(
+  it.each([['up'], ['agent'], ['broker'], ['client']] as const)(
     'of %s: no packet is lost, runs twice or is cut',
     async (part) => {
       const all = await runFaults({ parts: [part], kills: 3, seed: 20_260_701, progress: () => undefined })

@@ -1,6 +1,6 @@
 /**
- * `pnpm faults`: kills -9 of `weave up`, of its agent and of the broker under load, inside each stage of the flow, and a
- * table of what became of every packet. Exits 1 when one was lost, ran twice, or was cut and shown as whole, and when the
+ * `pnpm faults`: kills -9 of `weave up`, of its agent, of the broker and of the client under load, inside each stage of the
+ * flow, and a table of what became of every packet. Exits 1 when one was lost, ran twice, or was cut and shown as whole, and when the
  * log does not verify from scratch.
  *
  *   pnpm faults                          200 kills of each part
@@ -12,10 +12,9 @@
 import { parseArgs } from 'node:util'
 import { drawFaults } from './print.ts'
 import { runFaults } from './run.ts'
-import type { Series } from './series.ts'
-import type { Part } from './world.ts'
+import type { Killed, Series } from './series.ts'
 
-const PARTS: readonly Part[] = ['up', 'agent', 'broker']
+const PARTS: readonly Killed[] = ['up', 'agent', 'broker', 'client']
 
 function readArguments() {
   const { values } = parseArgs({
@@ -32,9 +31,9 @@ function readArguments() {
       throw new RangeError(`--${name} is ${values[name]}, wanted a whole number above 0`)
     return value
   }
-  const unknown = values.part.find((part) => !PARTS.includes(part as Part))
+  const unknown = values.part.find((part) => !PARTS.includes(part as Killed))
   if (unknown !== undefined) throw new RangeError(`--part is ${unknown}, wanted one of ${PARTS.join(', ')}`)
-  return { kills: whole('count'), parts: values.part as Part[], seed: whole('seed'), json: values.json }
+  return { kills: whole('count'), parts: values.part as Killed[], seed: whole('seed'), json: values.json }
 }
 
 const plain = ({ tally, ...rest }: Series) => ({ ...rest, ...tally, rows: Object.fromEntries(tally.rows) })

@@ -1,9 +1,8 @@
 /** @module All series of a run, one after the other. */
-import { runSeries, type Series, type SeriesOptions } from './series.ts'
-import type { Part } from './world.ts'
+import { type Killed, runSeries, type Series, type SeriesOptions } from './series.ts'
 
 export interface FaultsOptions {
-  readonly parts: readonly Part[]
+  readonly parts: readonly Killed[]
   /** Of each part. */
   readonly kills: number
   readonly seed: number
@@ -14,8 +13,8 @@ export interface FaultsOptions {
 const REMOTE_AGENTS = 2
 
 /** The agent is killed as a child and over a broker, half of the times each. */
-function planOf(part: Part, kills: number): Pick<SeriesOptions, 'part' | 'remoteAgents' | 'kills'>[] {
-  if (part === 'up') return [{ part, remoteAgents: 0, kills }]
+function planOf(part: Killed, kills: number): Pick<SeriesOptions, 'part' | 'remoteAgents' | 'kills'>[] {
+  if (part === 'up' || part === 'client') return [{ part, remoteAgents: 0, kills }]
   if (part === 'broker') return [{ part, remoteAgents: 1, kills }]
   const half = Math.ceil(kills / 2)
   return [

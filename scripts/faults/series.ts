@@ -4,6 +4,7 @@
  * @module
  */
 import { readFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { auditLog, type Finding, overHttp } from './audit-log.ts'
 import { type Ask, type Load, startLoad } from './load.ts'
@@ -11,8 +12,11 @@ import { createWhereabouts, STAGES, type Stage, type Whereabouts } from './stage
 import { type Tally, tally } from './tally.ts'
 import { type Part, startWorld, type World } from './world.ts'
 
+/** `client`: the one who asks. */
+export type Killed = Part | 'client'
+
 export interface SeriesOptions {
-  readonly part: Part
+  readonly part: Killed
   /** Agents over a broker; 0: the agent is a child of `weave up`. */
   readonly remoteAgents: number
   readonly kills: number
@@ -52,7 +56,8 @@ export async function runSeries(options: SeriesOptions): Promise<Series> {
   const beganMs = Date.now()
   const whereabouts = createWhereabouts()
   const world = await startWorld({ whereabouts, remoteAgents: options.remoteAgents })
-  const load = startLoad({ ...world, width: WIDTH, whereabouts })
+  const kept = options.part === 'client' ? join(dirname(world.state), 'kept') : ''
+  const load = startLoad({ ...world, width: WIDTH, whereabouts, kept })
   try {
     load.tell('resume')
     const { kills, shown } = await killAll(options, world, load, whereabouts)
@@ -85,12 +90,12 @@ async function killAll(options: SeriesOptions, world: World, load: Load, whereab
     await sleep(BREATH_MS * random())
     await inside(stage, whereabouts, random)
     const met = load.open()
-    const struck = world.strike(part)
+    const struck = part === 'client' ? load.strike() : world.strike(part)
     const hit = await struck.then(() => landed(stage, whereabouts))
     if (hit !== undefined) made[hit] += 1
     attribute(met, `${seriesName(options)} ${hit ?? 'none'}`)
     progress(`${seriesName(options)}: kill ${at}, in ${hit ?? 'no stage'} (${load.asks.length} asked)`)
-    await world.revive(part)
+    await (part === 'client' ? load.revive() : world.revive(part))
     world.check()
     const note = await overHttp(world.url)('checkpoint')
     if (note !== undefined) shown.push(note)
