@@ -46,6 +46,10 @@ const PROGRAMS = {
     apt: 'chromium',
     use: 'the browser tests',
   },
+  // The sandbox of weave eval; there is none elsewhere.
+  ...(process.platform === 'linux' && {
+    WEAVE_BWRAP: { names: ['bwrap'], apt: 'bubblewrap', use: 'the tests of the sandbox' },
+  }),
 }
 
 /** Environment name → the package that its Python has, pinned. Each in an environment of its own. */

@@ -33,6 +33,7 @@ export interface EvalEngine extends PromptTarget {
 }
 
 const SOURCE_CONDITION = '--conditions=@mystranet/source'
+const NODE_INSIDE = '/node'
 const MODEL_INSIDE = '/model.gguf'
 /** A process of the engine that says so much without a line break is not ours any more. */
 const MAX_LINE = 65_536
@@ -112,14 +113,15 @@ function started({ modelPath, sandbox, contextTokens, memoryBytes, timeoutMs }: 
   const self = realpathSync(fileURLToPath(import.meta.resolve('@mystranet/cli/eval-engine')))
   const node = realpathSync(process.execPath)
   const flags = self.endsWith('.ts') ? [SOURCE_CONDITION] : []
-  const commandFor = (model: string) => [node, ...flags, self, model, String(contextTokens)] as const
+  const commandFor = (program: string, model: string) =>
+    [program, ...flags, self, model, String(contextTokens)] as const
   const [program, ...args] =
     sandbox === undefined
-      ? commandFor(realpathSync(modelPath))
+      ? commandFor(node, realpathSync(modelPath))
       : sandboxed({
-          command: [...commandFor(MODEL_INSIDE)],
+          command: [...commandFor(NODE_INSIDE, MODEL_INSIDE)],
           reads: new Map([
-            [node, node],
+            [node, NODE_INSIDE],
             ...programFolders(self).map((folder) => [folder, folder] as const),
             [realpathSync(modelPath), MODEL_INSIDE],
           ]),

@@ -44,12 +44,17 @@ export const REFUSED_CODES: ReadonlySet<unknown> = new Set([
   'PARAMETER_UNSUPPORTED',
 ])
 
-/** The whole text of one answer. @throws what the target throws; an `Error` when it ends without `finish`. */
+/** No model that keeps to its number of tokens says so much. */
+const MAX_ANSWER_CHARS = 65_536
+
+/** The whole text of one answer. @throws what the target throws; an `Error` when it ends without `finish`, or does not end. */
 export async function answerOf(target: PromptTarget, request: PromptRequest, signal: AbortSignal): Promise<string> {
   let text = ''
   for await (const event of target.generate(request, signal)) {
     if (event.type === 'finish') return text
     text += event.text
+    if (text.length > MAX_ANSWER_CHARS) break
   }
-  throw new Error(`Cannot take the answer to ${request.label}: it ended without an end, wanted a finish`)
+  const state = text.length > MAX_ANSWER_CHARS ? 'it goes on without an end' : 'it stopped without an end'
+  throw new Error(`Cannot take the answer to ${request.label}: ${state}, wanted a finish`)
 }

@@ -11,6 +11,8 @@ export interface ToolCall {
 }
 
 const MAX_CALLS = 16
+/** Of `{`; what a text of more of them says behind is not read. */
+const MAX_OPENINGS = 200
 const MAX_DEPTH = 8
 
 /**
@@ -20,7 +22,9 @@ const MAX_DEPTH = 8
  */
 export function toolCallsOf(text: string, tools: readonly string[]): readonly ToolCall[] {
   const calls: ToolCall[] = []
+  let openings = 0
   for (let at = text.indexOf('{'); at >= 0 && calls.length < MAX_CALLS; at = text.indexOf('{', at + 1)) {
+    if (++openings > MAX_OPENINGS) break
     const end = endOfObject(text, at)
     const call = end === undefined ? openCall(text.slice(at), tools) : jsonCall(text.slice(at, end))
     if (call === undefined) continue
