@@ -35,8 +35,13 @@ export interface Rule {
 /** A window shows few sources only by chance below this. */
 const MANY = 8
 
+/** Of a flood's own packets, besides which the host gets what it always does. */
+const MOST = 0.6
+
 const share = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole)
-const spoofed = (t: Tally): boolean => t.packets >= 16 && share(t.sources.distinct, t.packets) >= 0.6
+const spoofed = (t: Tally): boolean => t.packets >= 16 && share(t.sources.distinct, t.packets) >= MOST
+/** Nearly each packet of a flow that the host never saw. False of the host's first window: nothing is known of it. */
+const fromStrangers = (t: Tally): boolean => t.packets >= 16 && share(t.strangers, t.packets) >= MOST
 
 /** All of them. A window may fire several. */
 export const RULES: readonly Rule[] = [
@@ -46,8 +51,9 @@ export const RULES: readonly Rule[] = [
     group: 'destination',
     severity: 8,
     minRate: 5,
-    says: 'nearly only SYN, nearly each from another address',
-    shape: (t) => share(t.syn, t.packets) >= 0.8 && spoofed(t),
+    says: 'mostly SYN, nearly each from another address',
+    // A crowd that is let in sends three packets and more for each SYN.
+    shape: (t) => share(t.syn, t.packets) >= MOST && spoofed(t),
   },
   {
     id: 'F02',
@@ -55,8 +61,8 @@ export const RULES: readonly Rule[] = [
     group: 'destination',
     severity: 7,
     minRate: 200,
-    says: 'nearly only SYN to few ports',
-    shape: (t) => share(t.syn, t.packets) >= 0.9 && share(t.destinationPorts.distinct, t.packets) <= 0.2,
+    says: 'mostly SYN',
+    shape: (t) => t.packets >= 16 && share(t.syn, t.packets) >= MOST,
   },
   {
     id: 'F03',
@@ -77,9 +83,10 @@ export const RULES: readonly Rule[] = [
     family: 'ack-flood',
     group: 'destination',
     severity: 7,
-    minRate: 500,
-    says: 'nearly only ACK without data, from many addresses',
-    shape: (t) => share(t.pureAck, t.packets) >= 0.9 && spoofed(t),
+    minRate: 300,
+    says: 'mostly TCP of connections that nobody opened',
+    shape: (t) =>
+      share(t.tcp - t.rst - t.fin, t.packets) >= MOST && share(t.syn + t.synAck, t.packets) < 0.05 && fromStrangers(t),
   },
   {
     id: 'F05',
@@ -87,10 +94,10 @@ export const RULES: readonly Rule[] = [
     group: 'destination',
     severity: 7,
     minRate: 50,
-    says: 'TCP with flags that no connection has, or nearly only RST or FIN from many addresses',
+    says: 'TCP with flags that no connection has, or mostly RST or FIN of connections that nobody opened',
     shape: (t) =>
       share(t.odd, t.packets) >= 0.5 ||
-      (Math.max(share(t.rst, t.packets), share(t.fin, t.packets)) >= 0.8 && spoofed(t)),
+      (Math.max(share(t.rst, t.packets), share(t.fin, t.packets)) >= MOST && fromStrangers(t)),
   },
   {
     id: 'F06',
@@ -98,11 +105,13 @@ export const RULES: readonly Rule[] = [
     group: 'destination',
     severity: 9,
     minRate: 200,
-    says: 'nearly only answers of services that amplify, from many of them',
+    says: 'mostly answers of services that amplify, from many of them, to questions that were not asked',
     shape: (t) =>
       t.fromAmplifier > 0 &&
-      share(t.fromAmplifier + t.laterUdp + t.unreachable, t.packets) >= 0.8 &&
+      share(t.fromAmplifier + t.laterUdp + t.unreachable, t.packets) >= MOST &&
       share(t.fromAmplifier, t.packets) >= 0.2 &&
+      // Of a host that is new here nothing is known, and a resolver gets the same: the second window decides.
+      share(t.unasked, t.packets) >= MOST &&
       t.sources.distinct >= MANY,
   },
   {
@@ -111,8 +120,8 @@ export const RULES: readonly Rule[] = [
     group: 'destination',
     severity: 7,
     minRate: 1000,
-    says: 'nearly only UDP, nearly each from another address',
-    shape: (t) => share(t.udp, t.packets) >= 0.8 && spoofed(t),
+    says: 'mostly UDP, nearly each packet of another flow',
+    shape: (t) => share(t.udp, t.packets) >= MOST && fromStrangers(t),
   },
   {
     id: 'F08',
@@ -121,8 +130,8 @@ export const RULES: readonly Rule[] = [
     severity: 6,
     // A download over QUIC at 250 Mbit/s.
     minRate: 25_000,
-    says: 'nearly only UDP, faster than a download',
-    shape: (t) => share(t.udp, t.packets) >= 0.95,
+    says: 'nearly only UDP, faster than a download, and not for a moment only',
+    shape: (t) => share(t.udp, t.packets) >= 0.8 && t.sustainedRate >= 25_000,
   },
   {
     id: 'F09',
@@ -130,8 +139,8 @@ export const RULES: readonly Rule[] = [
     group: 'destination',
     severity: 6,
     minRate: 100,
-    says: 'nearly only ICMP',
-    shape: (t) => share(t.icmp, t.packets) >= 0.8,
+    says: 'mostly ICMP',
+    shape: (t) => share(t.icmp, t.packets) >= MOST,
   },
   {
     id: 'F10',

@@ -66,6 +66,13 @@ export interface Tally {
   /** UDP packets that come from the port of a service that amplifies, and later fragments of UDP. */
   fromAmplifier: number
   laterUdp: number
+  /**
+   * Of earlier windows (`memory.ts`), NaN where there were none: packets of flows that were not seen, packets that answer no
+   * question of the host, and packets per second over up to 32 windows.
+   */
+  strangers: number
+  unasked: number
+  sustainedRate: number
   sizes: Moments
   payloads: Moments
   gaps: Moments
@@ -115,6 +122,9 @@ export function newTally(maxPackets: number): { tally: Tally; fill: (window: Win
   const tally = {
     ...Object.fromEntries(COUNTS.map((name) => [name, 0])),
     durationUs: 0,
+    strangers: Number.NaN,
+    unasked: Number.NaN,
+    sustainedRate: Number.NaN,
     sizes: moments(),
     payloads: moments(),
     gaps: moments(),
@@ -131,6 +141,7 @@ export function newTally(maxPackets: number): { tally: Tally; fill: (window: Win
   const fill = (window: Window): Tally => {
     for (const name of COUNTS) tally[name] = 0
     tally.packets = window.packets
+    tally.strangers = tally.unasked = tally.sustainedRate = Number.NaN
     for (let i = 0; i < window.packets; i++) countRow(tally, window.rows, i * ROW)
     measure(tally.sizes, column(window, reals, IP_BYTES))
     measure(tally.payloads, column(window, reals, PAYLOAD_BYTES))

@@ -143,7 +143,7 @@ describe('trafficWatch', () => {
 
   it('extracts features when asked', () => {
     expect(watched(64, 10, tcp(ACK))[0]?.features).toBeUndefined()
-    expect(watched(64, 10, tcp(ACK), { withFeatures: true })[0]?.features?.[0]).toBe(64)
+    expect(watched(64, 10, tcp(ACK), { withFeatures: ['destination'] })[0]?.features?.[0]).toBe(64)
   })
 
   it('names both ends of a flow', () => {

@@ -9,6 +9,7 @@ import { newPacket, noSkips, type Packet, type SkipReason } from '../capture/pac
 import { formatAddress } from './address.ts'
 import { type Baselines, rateBaselines } from './baseline.ts'
 import { extractFeatures, FEATURES } from './feature.ts'
+import { hostMemory } from './memory.ts'
 import { firedRules, RULES, type Rule, rateOf } from './rule.ts'
 import { newTally } from './tally.ts'
 import { type Group, trafficWindows, type Window, type WindowCounts } from './window.ts'
@@ -39,6 +40,8 @@ export interface Verdict {
   readonly startUs: number
   /** Packets per second; 0 without a time. */
   readonly rate: number
+  /** Packets per second that the host is not known to reach; undefined while it is new. */
+  readonly usualLimit: number | undefined
   /** In the order of `FEATURES`; only when asked for. */
   readonly features: Float64Array | undefined
 }
@@ -46,8 +49,8 @@ export interface Verdict {
 export interface WatchOptions {
   /** Default destination and source, which have rules. Flows are for a model. */
   readonly groups?: readonly Group[]
-  /** Default false: features are extracted for nobody. */
-  readonly withFeatures?: boolean
+  /** Groups whose features are extracted. Default none. */
+  readonly withFeatures?: readonly Group[]
   readonly rules?: readonly Rule[]
   /** What is usual for each host. Default: a fresh one of 65,536 hosts. */
   readonly baselines?: Baselines
@@ -76,22 +79,24 @@ export interface TrafficWatch {
 export function trafficWatch(onVerdict: (verdict: Verdict) => void, options: WatchOptions = {}): TrafficWatch {
   const rules = options.rules ?? RULES
   const baselines = options.baselines ?? rateBaselines()
-  const features = options.withFeatures === true ? new Float64Array(FEATURES.length) : undefined
+  const features = new Float64Array(FEATURES.length)
   const { fill } = newTally(options.maxPackets ?? 64)
+  const memory = hostMemory()
   const packet = newPacket()
   const skipped = noSkips()
 
   const judge = (window: Window): void => {
     const tally = fill(window)
+    if (window.group === 'destination') memory.recall(window, tally)
     const subject = subjectOf(window)
     const host = `${window.group} ${subject}`
-    const fired = firedRules(rules, window.group, tally, baselines.limit(host)).toSorted(
-      (a, b) => b.severity - a.severity,
-    )
+    const usualLimit = baselines.limit(host)
+    const fired = firedRules(rules, window.group, tally, usualLimit).toSorted((a, b) => b.severity - a.severity)
     const rate = rateOf(tally)
     // An attack must not become what is usual.
     if (fired.length === 0 && window.group !== 'flow') baselines.learn(host, rate)
-    if (features !== undefined) extractFeatures(tally, features)
+    const isExtracted = options.withFeatures?.includes(window.group) === true
+    if (isExtracted) extractFeatures(tally, features)
     onVerdict({
       group: window.group,
       subject,
@@ -100,11 +105,16 @@ export function trafficWatch(onVerdict: (verdict: Verdict) => void, options: Wat
       packets: window.packets,
       startUs: window.times[0]!,
       rate,
-      features,
+      usualLimit,
+      features: isExtracted ? features : undefined,
     })
   }
 
-  const windows = trafficWindows(judge, { groups: ['destination', 'source'], ...options })
+  const windows = trafficWindows(judge, {
+    groups: ['destination', 'source'],
+    ...options,
+    onPacket: memory.sent,
+  })
   return {
     counts: windows.counts,
     skipped,

@@ -53,6 +53,8 @@ export interface WindowOptions {
   readonly maxOpen?: number
   /** Of the hashes; a secret one keeps senders from choosing addresses that collide. Default: random. */
   readonly seed?: number
+  /** Told of every packet before its windows are. */
+  readonly onPacket?: (packet: Packet, sourceHash: number, destinationHash: number) => void
 }
 
 export interface WindowCounts {
@@ -100,6 +102,7 @@ export function trafficWindows(onWindow: (window: Window) => void, options: Wind
         packet.destination2,
         packet.destination3,
       )
+      options.onPacket?.(packet, sourceHash, destinationHash)
       for (let i = 0; i < tables.length; i++) tables[i]!.add(packet, sourceHash, destinationHash)
     },
     end() {

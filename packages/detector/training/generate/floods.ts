@@ -1,7 +1,7 @@
 /**
  * Writes captures of floods, and of pings, packet by packet: `<family>-<run>.pcap` and beside it the parameters as JSON.
  *
- *     node --conditions=@mystranet/source packages/detector/training/generate/floods.ts [--runs 12] [--packets 6400] [--seed 1]
+ *     node --conditions=@mystranet/source packages/detector/training/generate/floods.ts [--runs 12] [--first 0] [--packets 6400] [--seed 1]
  *
  * Nothing is sent: a forged sender cannot be had without harm. The same seed writes the same bytes.
  *
@@ -67,6 +67,7 @@ function main(): void {
     options: {
       runs: { type: 'string', default: '12' },
       packets: { type: 'string', default: '6400' },
+      first: { type: 'string', default: '0' },
       seed: { type: 'string', default: '1' },
       to: { type: 'string' },
     },
@@ -74,11 +75,12 @@ function main(): void {
   const packets = Number(values.packets)
   if (!(packets >= 64 && packets <= MAX_PACKETS))
     throw new RangeError(`--packets is ${packets}, wanted 64 to ${MAX_PACKETS}`)
+  const first = Number(values.first)
   const to = values.to ?? new URL('../../../../.cache/detector-data/flood/', import.meta.url).pathname
   for (const family of [...Object.keys(FLOODS), 'pings']) {
     const folder = join(to, family === 'pings' ? 'benign' : 'attack')
     mkdirSync(folder, { recursive: true })
-    for (let run = 0; run < Number(values.runs); run++) {
+    for (let run = first; run < first + Number(values.runs); run++) {
       const { bytes, label } = makeFlood(
         family,
         run,

@@ -2,7 +2,7 @@
  * Records benign traffic of much volume: real sockets on the loopback of a network namespace of its own, which no other
  * process sees. `<kind>-<run>.pcap` and beside it the parameters as JSON.
  *
- *     node packages/detector/training/generate/volume.ts [--runs 4] [--seed 1] [--only download]
+ *     node packages/detector/training/generate/volume.ts [--runs 4] [--first 0] [--seed 1] [--only download]
  *
  * Needs Linux with user namespaces, `ip` of iproute2 and python3. The parameters follow from the seed; the packets are what
  * the kernel made of them and differ from run to run. Bounded: 40,000 packets and a few seconds a run.
@@ -69,18 +69,20 @@ async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       runs: { type: 'string', default: '4' },
+      first: { type: 'string', default: '0' },
       seed: { type: 'string', default: '1' },
       only: { type: 'string' },
       to: { type: 'string' },
     },
   })
+  const first = Number(values.first)
   const folder = values.to ?? new URL('../../../../.cache/detector-data/flood/benign', import.meta.url).pathname
   mkdirSync(folder, { recursive: true })
   const recorder = startRecorder()
   await recorder.ready()
   for (const [kind, make] of Object.entries(SCENES)) {
     if (values.only !== undefined && values.only !== kind) continue
-    for (let run = 0; run < Number(values.runs); run++) {
+    for (let run = first; run < first + Number(values.runs); run++) {
       const name = `${kind}-${String(run).padStart(2, '0')}`
       const scene = make(randomFrom(seedOf(name, Number(values.seed))))
       await recorder.start(join(folder, `${name}.pcap`))
