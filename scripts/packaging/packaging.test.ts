@@ -19,7 +19,7 @@ const PACKAGES = readdirSync(join(ROOT, 'packages')).filter((name) =>
 const NOT_PROMISED = new Set(['node10', 'node16-cjs'])
 /** A file of another kind in a tarball is there by accident. */
 const SHIPPED =
-  /^(package\.json|README\.md|LICENSE|json\/(.*\.schema\.json(\.sig)?|schema-key\.txt)|dist\/.*\.(js|js\.map|d\.ts|json|html|css|sha256|svg|wasm|onnx|proto))$/
+  /^(package\.json|README\.md|LICENSE|json\/(.*\.schema\.json(\.sig)?|schema-key\.txt)|models\/(README\.md|[a-z0-9-]+\/(model\.onnx|manifest\.(json|sig)|card\.md))|dist\/.*\.(js|js\.map|d\.ts|json|html|css|sha256|svg|wasm|onnx|proto))$/
 
 const out = mkdtempSync(join(tmpdir(), 'weave-pack-'))
 afterAll(() => rmSync(out, { recursive: true, force: true }))

@@ -63,6 +63,7 @@ describe('readOnnx', () => {
     ['a field that a scorer would skip', /the model has field 25/, { ...GOOD, more: field(25, 'x') }],
     ['another name of the input', /its input is rows/, { ...GOOD, inputs: [['rows', 'N', 2]] }],
     ['a fixed number of rows', /its input is features/, { ...GOOD, inputs: [['features', 1, 2]] }],
+    ['a variable number of features', /its input is features/, { ...GOOD, inputs: [['features', 'N', 'F']] }],
     ['a third dimension', /its input is features/, { ...GOOD, inputs: [['features', 'N', 2, 2]] }],
     [
       'a second input',
@@ -97,6 +98,39 @@ describe('readOnnx', () => {
         outputs: [
           ['margin', 'N', 2],
           ['probability', 'N', 1],
+        ],
+      },
+    ],
+    [
+      'a flat output',
+      /output 0 is margin/,
+      {
+        ...GOOD,
+        outputs: [
+          ['margin', 'N'],
+          ['probability', 'N', 1],
+        ],
+      },
+    ],
+    [
+      'an output of three dimensions',
+      /output 0 is margin/,
+      {
+        ...GOOD,
+        outputs: [
+          ['margin', 'N', 1, 1],
+          ['probability', 'N', 1],
+        ],
+      },
+    ],
+    [
+      'an output of other rows',
+      /output 1 is probability/,
+      {
+        ...GOOD,
+        outputs: [
+          ['margin', 'N', 1],
+          ['probability', 'M', 1],
         ],
       },
     ],

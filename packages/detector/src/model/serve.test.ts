@@ -188,7 +188,9 @@ describe('modelServer', () => {
     it.each(BAD)('%s: %s', async (_, code, make) => {
       const { server, events } = await started()
       await expect(server.offer(await make())).rejects.toMatchObject({ code })
-      expect(events).toEqual([{ kind: 'refused', serving: '1.0.0', error: expect.objectContaining({ code }) }])
+      expect(events).toEqual([
+        expect.objectContaining({ kind: 'refused', serving: '1.0.0', error: expect.objectContaining({ code }) }),
+      ])
       const { margin, manifest } = await server.score(rowsOf([1, -1]), 2)
       expect([...margin, manifest.version]).toEqual([4, -4, '1.0.0'])
     })

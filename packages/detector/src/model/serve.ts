@@ -9,7 +9,7 @@ import { type ExpectedModel, type LoadedModel, type LoadOptions, loadModel, type
 import type { ModelManifest, ShadowBound, Threshold } from './manifest.ts'
 import type { Scores } from './scorer.ts'
 
-/** What became of an offered artifact. `version` is as its manifest says, once that was read. */
+/** What became of an offered artifact. `version` is known of what passed every check of `loadModel`. */
 export type ModelEvent =
   | { readonly kind: 'shadowed' | 'served'; readonly version: string; readonly serving: string }
   | {
@@ -102,15 +102,18 @@ export function modelServer(
       return { ...(await scores), manifest }
     },
     async offer(artifact) {
+      let version: string | undefined
       try {
         const model = await loadModel(artifact, expected, loading)
+        version = model.manifest.version
         checkCovers(model.manifest, serving.manifest)
         const replaced = trial
         trial = { model, bound: serving.manifest.shadow, rows: 0, difference: 0, flips: 0 }
         void replaced?.model.scorer.release().catch(() => {})
-        onEvent({ kind: 'shadowed', version: model.manifest.version, serving: serving.manifest.version })
+        onEvent({ kind: 'shadowed', version, serving: serving.manifest.version })
       } catch (error) {
-        if (error instanceof Error) onEvent({ kind: 'refused', serving: serving.manifest.version, error })
+        const known = version === undefined ? {} : { version }
+        if (error instanceof Error) onEvent({ kind: 'refused', ...known, serving: serving.manifest.version, error })
         throw error
       }
     },
