@@ -29,6 +29,7 @@ describe('parseManifest', () => {
     ['4 MiB and a byte', /at most/, new Uint8Array(4 * 1024 * 1024 + 1).fill(0x20)],
     ['a list', /an object/, bytes([])],
     ['null', /an object/, bytes(null)],
+    ['a text', /an object/, bytes('x')],
     ['a strange member', /no member but/, manifest({ note: 'x' })],
     ['a member of the prototype', /a member id/, bytes(Object.create({ id: 'x' }))],
     ['a missing member', /a member golden/, manifest({ golden: undefined })],

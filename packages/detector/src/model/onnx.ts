@@ -91,7 +91,7 @@ function stepOf(
     return { kind: 'trees', from, to, ensemble: ensembleOf(attributes, width) }
   }
   if (attributes.size > 0) refuse(`${operator} has attributes, wanted none`)
-  if (width !== 1 || from === INPUT) refuse(`${operator} reads ${from}, wanted what an ensemble gave`)
+  if (from === INPUT) refuse(`${operator} reads ${from}, wanted what an ensemble gave`)
   if (domain === '' && (operator === 'Mul' || operator === 'Add')) {
     const constant = constants.get(second ?? '') ?? refuse(`${operator} has no constant as its second input`)
     return { kind: operator === 'Mul' ? 'mul' : 'add', from, to, constant }
