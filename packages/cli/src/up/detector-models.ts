@@ -43,6 +43,8 @@ export interface DetectorModels {
    * @throws {DetectorError | PacketError} why it is refused; what serves goes on. It is a finding, too.
    */
   offer(folder: string): Promise<ModelState>
+  /** Fulfilled when what serves by now is kept. */
+  kept(): Promise<void>
 }
 
 export interface ModelsPlace extends Pick<LoadOptions, 'publishers'> {
@@ -82,6 +84,9 @@ export async function openDetectorModels(place: ModelsPlace): Promise<DetectorMo
       await slot.offer(artifact)
       return slot.state()
     },
+    async kept() {
+      for (const { kept } of slots.values()) await kept()
+    },
   }
 }
 
@@ -93,6 +98,7 @@ function slotOf(place: ModelsPlace, expected: ExpectedModel) {
   let server: ModelServer | undefined
   let candidate: { readonly version: string; readonly artifact: ModelArtifact } | undefined
   let offered: ModelArtifact | undefined
+  let keeping: Promise<void> = Promise.resolve()
   const pointer = join(place.folder, `${id}.json`)
 
   const refused = (artifact: ModelArtifact, error: unknown, version?: string) =>
@@ -147,7 +153,7 @@ function slotOf(place: ModelsPlace, expected: ExpectedModel) {
     if (of === undefined) return
     if (event.kind === 'rolled-back') return decided('roll-back-model', of.artifact, of.version, event.error)
     decided('serve-model', of.artifact, of.version)
-    void keep(of.artifact).catch(place.onFault)
+    keeping = keep(of.artifact).catch(place.onFault)
   }
   const begin = async (artifact: ModelArtifact) => {
     const first = await loadModel(artifact, expected, options)
@@ -169,6 +175,7 @@ function slotOf(place: ModelsPlace, expected: ExpectedModel) {
   let last: Promise<unknown> = Promise.resolve()
   return {
     server: () => server,
+    kept: () => keeping,
     state: (): ModelState => ({ id, version: server?.manifest.version, candidate: candidate?.version }),
     offer(artifact: ModelArtifact): Promise<void> {
       const done = last.catch(() => {}).then(() => offer(artifact))

@@ -130,6 +130,7 @@ export async function startDetector({ router, state, keys, network }: DetectorPl
     async close(graceMs) {
       clearInterval(tick)
       clearInterval(renewal)
+      await opened.kept()
       await loop.close(graceMs)
       await loop.tick()
       file.close()
