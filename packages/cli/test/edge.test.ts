@@ -64,11 +64,17 @@ const post = async (url: string, body: BodyInit) => {
   const response = await fetch(`${url}/v1/packets`, { method: 'POST', body, duplex: 'half' } as RequestInit)
   return { status: response.status, headers: response.headers, bytes: new Uint8Array(await response.arrayBuffer()) }
 }
+interface Stored {
+  readonly url: string
+  readonly id: string
+  readonly init: RequestInit
+}
+const codeAt = async ({ url, init }: Stored) => ((await (await fetch(url, init)).json()) as { code: string }).code
 const codeOf = ({ bytes }: { bytes: Uint8Array }) => JSON.parse(new TextDecoder().decode(bytes)).code as string
 const starts = async (packet: string) => (await here.journal()).filter((line) => line === `${packet} start`).length
 const idOf = (packet: Uint8Array) => toHex(parsePacket(packet).id)
 
-describe.each(EDGE_RUNTIMES)('an edge on $name', ({ start, dials }) => {
+describe.each(EDGE_RUNTIMES)('an edge on $name', ({ name, start, startSpoilt, dials }) => {
   let edge: RunningEdge
   const edgeEnv = async (over: EdgeEnv = {}): Promise<EdgeEnv> => ({
     WEAVE_NATS_URL: dials === 'WebSocket' ? broker.webSocketUrl : broker.url,
@@ -154,6 +160,50 @@ describe.each(EDGE_RUNTIMES)('an edge on $name', ({ start, dials }) => {
       expect([refused.status, codeOf(refused)]).toEqual([413, 'PACKET_TOO_LARGE'])
     }
   })
+
+  test('shows what the nexus has stored of a packet, to whoever asked it', async () => {
+    const seen: { id: string; authorization: string }[] = []
+    const client = await clientOf(edge.url, async (input, init) => {
+      const [, id] = /packets\/([0-9a-f]{64})\/answer$/.exec(input) ?? []
+      if (id === undefined) return fetch(input, init)
+      const { authorization = '' } = Object.fromEntries(new Headers(init.headers))
+      // The first signed fetch is kept, and used for something else.
+      if (seen.push({ id, authorization }) === 1) throw new TypeError('cut')
+      return fetch(input, init)
+    })
+    await client.ask(question('What is kept?')).verified
+    const [first, second] = seen.map(({ id, authorization }) => ({
+      url: `${edge.url}/v1/packets/${id}`,
+      id,
+      init: { headers: { authorization } },
+    })) as unknown as [Stored, Stored]
+    const response = await fetch(first.url, first.init)
+    expect([response.status, response.headers.get('content-type')]).toEqual([200, 'application/json'])
+    const { packet, replies } = (await response.json()) as {
+      packet: unknown
+      replies: { NLD_Directive_Type: string }[]
+    }
+    expect(packet).toMatchObject({ Transaction_Hash_ID: first.id, NLD_Directive_Type: 'REQUEST' })
+    expect(replies.map(({ NLD_Directive_Type: kind }) => kind).slice(-2)).toEqual(['STREAM_OPEN', 'STREAM_CLOSE'])
+    // The nexus knows the one that was used; the edge sees that there is none.
+    expect(await codeAt(second)).toBe('REPLAYED')
+    expect(await codeAt({ ...second, init: {} })).toBe('SIGNATURE_INVALID')
+  })
+
+  test('serves nothing on a packet schema that was not signed', async () => {
+    const env = await edgeEnv()
+    if (name !== 'workerd')
+      return expect(startSpoilt(env)).rejects.toThrow(/SCHEMA_UNTRUSTED|Cannot use the packet schema/)
+    const spoilt = await startSpoilt(env)
+    try {
+      for (const path of ['/health', '/v1/routes']) {
+        const refused = await fetch(spoilt.url + path)
+        expect([refused.status, (await refused.json()).code]).toEqual([500, 'SCHEMA_UNTRUSTED'])
+      }
+    } finally {
+      await spoilt.stop()
+    }
+  }, 60_000)
 
   test('serves routes, keys and log as its nexus does', async () => {
     for (const path of ['/v1/routes', '/log/checkpoint', '/log/tile/0/000.p/1', '/v1/keys/nobody', '/log/tile/9/000']) {

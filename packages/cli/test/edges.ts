@@ -1,9 +1,10 @@
 /** Edges of the router as programs, on each runtime that has one. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { copyFile, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { PACKET_SCHEMA_V1 } from '@mystranet/schemas/packet-schema'
 import { build } from 'esbuild'
 import { freePort } from '../../../scripts/runtime/free-port.ts'
 import { bun, deno, workerd } from '../../../scripts/runtime/program.ts'
@@ -22,6 +23,8 @@ export interface EdgeRuntime {
   /** What it dials the broker by. */
   readonly dials: 'socket' | 'WebSocket'
   start(env: EdgeEnv): Promise<RunningEdge>
+  /** The same program with another packet schema than the signed one. */
+  startSpoilt(env: EdgeEnv): Promise<RunningEdge>
 }
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
@@ -46,6 +49,7 @@ async function run(program: string, args: readonly string[], env: EdgeEnv): Prom
     child.stdout?.resume()
     return { url, stop: () => stopped(child) }
   }
+  await child.closed
   throw new Error(`${program} ended: ${child.said()}`)
 }
 
@@ -55,7 +59,8 @@ function spawned(program: string, args: readonly string[], env: EdgeEnv) {
   const child = spawn(program, args, { cwd: EXAMPLE, env: whole, stdio: ['ignore', 'pipe', 'pipe'] })
   let said = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-4_096)))
-  return Object.assign(child as ChildProcess, { said: () => said })
+  const closed = new Promise((resolve) => child.once('close', resolve))
+  return Object.assign(child as ChildProcess, { said: () => said, closed })
 }
 
 async function stopped(child: ChildProcess): Promise<void> {
@@ -67,10 +72,17 @@ async function stopped(child: ChildProcess): Promise<void> {
   clearTimeout(timer)
 }
 
+/** In place of the schema's signature another one. */
+async function spoil(file: string): Promise<void> {
+  const parts = (await readFile(file, 'utf8')).split(PACKET_SCHEMA_V1.signature)
+  if (parts.length !== 2) throw new Error(`Cannot spoil ${file}: ${parts.length - 1} signatures in it, wanted one`)
+  await writeFile(file, parts.join(btoa('x'.repeat(64))))
+}
+
 /** One file, with the conditions under which the runtime itself resolves packages. */
-async function bundled(name: 'deno' | 'bun'): Promise<string> {
+async function bundled(name: 'deno' | 'bun' | 'node', isSpoilt = false): Promise<string> {
   await mkdir(OUT, { recursive: true })
-  const outfile = join(OUT, `edge-${name}.mjs`)
+  const outfile = join(OUT, `edge-${name}${isSpoilt ? '-spoilt' : ''}.mjs`)
   await build({
     entryPoints: [join(ENTRIES, `edge-${name}.ts`)],
     outfile,
@@ -78,11 +90,12 @@ async function bundled(name: 'deno' | 'bun'): Promise<string> {
     platform: 'node',
     target: 'es2023',
     format: 'esm',
-    conditions: ['@mystranet/source', name, 'node', 'import'],
+    conditions: ['@mystranet/source', ...new Set([name, 'node']), 'import'],
     // Packages in CommonJS ask for modules of Node by `require`.
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url)" },
     logLevel: 'error',
   })
+  if (isSpoilt) await spoil(outfile)
   return outfile
 }
 
@@ -100,8 +113,9 @@ async function buildExample(): Promise<string> {
 }
 
 /** The example on workerd; only the port is another. */
-export async function startWorkerd(env: EdgeEnv): Promise<RunningEdge> {
+export async function startWorkerd(env: EdgeEnv, isSpoilt = false): Promise<RunningEdge> {
   const folder = await buildExample()
+  if (isSpoilt) await spoil(join(folder, 'dist/worker.js'))
   const port = await freePort()
   const args = ['serve', join(folder, 'edge.capnp'), `--socket-addr=http=127.0.0.1:${port}`]
   const child = spawned(found(workerd(), 'workerd'), args, env)
@@ -110,7 +124,7 @@ export async function startWorkerd(env: EdgeEnv): Promise<RunningEdge> {
   await until('workerd answers', async () => {
     if (child.exitCode !== null) throw new Error(`workerd ended: ${child.said()}`)
     return fetch(`${url}/health`).then(
-      ({ ok }) => ok,
+      ({ ok }) => ok || isSpoilt,
       () => false,
     )
   })
@@ -133,21 +147,27 @@ const DENO_FLAGS = [
   '--allow-sys',
 ]
 
+const runDeno = (file: string, env: EdgeEnv) => run(found(deno(), 'Deno'), ['run', ...DENO_FLAGS, file], env)
+const runBun = (file: string, env: EdgeEnv) => run(found(bun(), 'Bun'), ['run', file], env)
+
 export const EDGE_RUNTIMES: readonly EdgeRuntime[] = [
   {
     name: 'Node',
     dials: 'socket',
     start: (env) => run(process.execPath, ['--conditions=@mystranet/source', join(ENTRIES, 'edge-node.ts')], env),
+    startSpoilt: async (env) => run(process.execPath, [await bundled('node', true)], env),
   },
   {
     name: 'Deno',
     dials: 'socket',
-    start: async (env) => run(found(deno(), 'Deno'), ['run', ...DENO_FLAGS, await bundled('deno')], env),
+    start: async (env) => runDeno(await bundled('deno'), env),
+    startSpoilt: async (env) => runDeno(await bundled('deno', true), env),
   },
   {
     name: 'Bun',
     dials: 'socket',
-    start: async (env) => run(found(bun(), 'Bun'), ['run', await bundled('bun')], env),
+    start: async (env) => runBun(await bundled('bun'), env),
+    startSpoilt: async (env) => runBun(await bundled('bun', true), env),
   },
-  { name: 'workerd', dials: 'WebSocket', start: startWorkerd },
+  { name: 'workerd', dials: 'WebSocket', start: startWorkerd, startSpoilt: (env) => startWorkerd(env, true) },
 ]

@@ -58,6 +58,9 @@ const door: NexusDoor = {
     const view = new DataView(fetch.buffer, fetch.byteOffset)
     return tokens(view.getUint16(0), view.getUint16(2))
   },
+  async readPackets() {
+    throw new RouterError('NOT_FOUND', 'Cannot show packets: nothing is stored here')
+  },
   async routes() {
     assertReady()
     return known

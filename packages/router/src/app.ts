@@ -11,7 +11,7 @@ import { RouterError, refusalOf } from './errors.ts'
 import { answerRoutes } from './http/answers.ts'
 import { healthRoutes } from './http/health.ts'
 import { logRoutes } from './http/log.ts'
-import { packetJsonDoor, type ReadPackets, storedPacketRoutes } from './http/packet-json.ts'
+import { packetJsonDoor, storedPacketRoutes } from './http/packet-json.ts'
 import { packetCap, packetRoutes } from './http/packets.ts'
 import { enrolCap, keyRoutes } from './http/routes.ts'
 import { seenRequests } from './http/watch.ts'
@@ -37,8 +37,6 @@ export interface AppDeps extends ShellDeps {
   gauges?(): Promise<readonly Gauge[]>
   /** Middleware that a request meets before its route: an edge's own admission. */
   readonly gate?: Hono | undefined
-  /** Where the stores are: shows packets as JSON. An edge has none. */
-  readonly readPackets?: ReadPackets | undefined
 }
 
 /** The router's HTTP interface, as a function from Request to Response. */
@@ -48,7 +46,7 @@ export function createApp(deps: AppDeps): Hono {
   if (gate !== undefined) app.route('/', gate)
   app.route('/', packetRoutes(door))
   app.route('/', answerRoutes(door))
-  if (deps.readPackets !== undefined) app.route('/', storedPacketRoutes(deps.readPackets))
+  app.route('/', storedPacketRoutes(door))
   app.route('/', keyRoutes(door))
   app.route('/log', logRoutes(door))
   app.route('/', healthRoutes({ door, metrics, gauges }))

@@ -1,6 +1,6 @@
 /** What every door to a nexus does, whatever lies between. */
 import { decode, encode, KeyEvents, Packet, Receipts, SignedKeyEvent } from '@mystranet/schemas/messages'
-import { fromBase64, toHex } from '@mystranet/sdk/bytes'
+import { fromBase64, fromUtf8, toHex } from '@mystranet/sdk/bytes'
 import { createRecordParser } from '@mystranet/sdk/envelope'
 import { afterEach, describe, expect, it } from 'vitest'
 import { attachAgent, openWorld, partyOf, ruleFor, senderOf, type World } from '../test/router-world.ts'
@@ -95,6 +95,21 @@ export function doorContract(
       await expect(door.readAnswer(toHex(id), fetch)).rejects.toEqual(code('REPLAYED'))
       await expect(door.readAnswer('00'.repeat(32), await fetchOf(id))).rejects.toEqual(code('NOT_PERMITTED'))
       await expect(door.readAnswer(toHex(id), Uint8Array.of(1))).rejects.toEqual(code('DOCUMENT_MALFORMED'))
+    })
+
+    it('shows what is stored of a packet to whoever asked it, and to nobody else', async () => {
+      const { door, sender, agent, world, fetchOf } = await setup()
+      const content = { chat: { messages: [{ role: 'user', content: 'x'.repeat(600_000) }], tools: [] } as never }
+      const { bytes, id } = await sender.request([agent], { content })
+      await door.submit(bytes)
+      const fetch = await fetchOf(id)
+      const shown = await new Response(await door.readPackets(toHex(id), fetch)).bytes()
+      const headers = { authorization: await sender.fetchOf(id) }
+      expect(shown).toEqual(await (await world.app.request(`/v1/packets/${toHex(id)}`, { headers })).bytes())
+      expect(JSON.parse(fromUtf8(shown))).toMatchObject({ packet: { Transaction_Hash_ID: toHex(id) }, replies: [] })
+      await expect(door.readPackets(toHex(id), fetch)).rejects.toEqual(code('REPLAYED'))
+      await expect(door.readPackets('00'.repeat(32), await fetchOf(id))).rejects.toEqual(code('NOT_PERMITTED'))
+      await expect(door.readPackets(toHex(id), Uint8Array.of(1))).rejects.toEqual(code('DOCUMENT_MALFORMED'))
     })
 
     it('shows routes, keys and the log, byte for byte', async () => {

@@ -26,6 +26,12 @@ export interface NexusDoor {
    *   it never ends well without record 0.
    */
   readAnswer(packet: string, fetch: Uint8Array): Promise<ReadableStream<Uint8Array>>
+  /**
+   * What is stored of a packet, for whoever signed the fetch, which is one for its answer.
+   *
+   * @returns The JSON document of docs/protocol.md §15, UTF-8. An error of the stream means that it was cut.
+   */
+  readPackets(packet: string, fetch: Uint8Array): Promise<ReadableStream<Uint8Array>>
   /** Exact bytes of `Routes`. @throws {RouterError} `NO_ROUTE` when no table is in force. */
   routes(): Promise<Uint8Array>
   /** Exact bytes of the `KeyChain` of an instance. @throws {RouterError} `NOT_FOUND`. */

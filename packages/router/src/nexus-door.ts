@@ -12,13 +12,14 @@ import { parseTilePath } from '@mystranet/sdk/proof/tile'
 import { answerStream } from './answer-stream.ts'
 import type { NexusDoor } from './door.ts'
 import { RouterError } from './errors.ts'
+import { storedPacketJson } from './http/packet-json.ts'
 import type { ConfirmedRound, TileStore } from './log/ports.ts'
 import type { Nexus } from './nexus.ts'
 import { missingOf, type StateDeps } from './nexus-state.ts'
 import type { Invites } from './ports.ts'
 
 export interface NexusDoorDeps extends Omit<StateDeps, 'agents' | 'dead'> {
-  readonly nexus: Pick<Nexus, 'submit' | 'readAnswer' | 'tables' | 'keyring' | 'enrol' | 'agents'>
+  readonly nexus: Pick<Nexus, 'submit' | 'readAnswer' | 'readPackets' | 'tables' | 'keyring' | 'enrol' | 'agents'>
   readonly invites: Invites
   readonly log: PublishedLog
   /** Milliseconds between heartbeats of an answer, at most 10,000. */
@@ -39,6 +40,10 @@ export function nexusDoor(deps: NexusDoorDeps): NexusDoor {
   return {
     submit: (packet) => nexus.submit(packet),
     readAnswer: async (packet, fetch) => answerStream(await nexus.readAnswer(packet, fetch), heartbeatMs),
+    async readPackets(packet, fetch) {
+      const document = await storedPacketJson(await nexus.readPackets(packet, fetch))
+      return new Blob([document.slice()]).stream()
+    },
     routes: () => routesOf(nexus, log.published()?.note),
     async keys(instance) {
       const chain = await nexus.keyring.show(instance)

@@ -187,7 +187,6 @@ export async function openWorld(state: WorldState = worldState(), overrides: Par
   })
   const app = createApp({
     door,
-    readPackets: nexus.readPackets,
     metrics,
     trace,
     nowMs,

@@ -157,6 +157,8 @@ async function work(door: NexusDoor, what: Asked, name: string, body: Uint8Array
     }
     case 'answer':
       return { body: await door.readAnswer(packetOf(name), body) }
+    case 'stored':
+      return { body: await door.readPackets(packetOf(name), body) }
     case 'routes':
       return { body: await door.routes() }
     case 'keys':

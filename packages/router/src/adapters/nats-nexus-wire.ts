@@ -20,6 +20,7 @@ import { RouterError } from '../errors.ts'
 export const ASKS = {
   submit: MAX_PACKET_BYTES,
   answer: 4_096,
+  stored: 4_096,
   routes: 0,
   keys: 0,
   enrol: 256 * 1024,

@@ -77,6 +77,7 @@ const nowhere = (): never => {
 const nothing: NexusDoor = {
   submit: nowhere,
   readAnswer: nowhere,
+  readPackets: nowhere,
   routes: nowhere,
   keys: nowhere,
   enrol: nowhere,

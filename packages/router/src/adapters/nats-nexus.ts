@@ -62,6 +62,7 @@ export function natsNexus({ connect, deadlineMs, silenceMs }: NatsNexusOptions):
       return { receipt: bytes, known: mark === 1 }
     },
     readAnswer: async (packet, fetch) => streamOf(await ask('answer', packet, fetch)),
+    readPackets: async (packet, fetch) => streamOf(await ask('stored', packet, fetch)),
     routes: async () => (await whole('routes')).bytes,
     keys: async (instance) => (await whole('keys', toHex(instance))).bytes,
     enrol: async (events) => (await whole('enrol', '', events)).bytes,

@@ -26,6 +26,10 @@ function noting(door: NexusDoor) {
       asked.push('answer')
       return door.readAnswer(packet, fetch)
     },
+    readPackets(packet, fetch) {
+      asked.push('stored')
+      return door.readPackets(packet, fetch)
+    },
   }
   return { asked, door: noted }
 }
@@ -43,8 +47,9 @@ async function setup(env: Record<string, string> = {}) {
   const edge = createEdge(settings, door, () => '192.0.2.1')
   const post = (body: Uint8Array, headers = {}) =>
     edge.request('/v1/packets', { method: 'POST', body: body.slice(), headers })
-  const answer = (id: Uint8Array, authorization?: string) =>
-    edge.request(`/v1/packets/${toHex(id)}/answer`, authorization === undefined ? {} : { headers: { authorization } })
+  const fetched = (path: string) => (id: Uint8Array, authorization?: string) =>
+    edge.request(`/v1/packets/${toHex(id)}${path}`, authorization === undefined ? {} : { headers: { authorization } })
+  const [answer, stored] = [fetched('/answer'), fetched('')]
   /** The same packet with another core, signed by its sender. */
   const withCore = async (over: Partial<HeaderCore>) => {
     const packet = decode(Packet, (await sender.request([agent])).bytes)
@@ -54,17 +59,18 @@ async function setup(env: Record<string, string> = {}) {
     const signature = await sender.party.identity.packet.sign(pae(PAYLOAD_TYPES.packet, next))
     return encode(Packet, { ...packet, header: next, signature })
   }
-  return { world, agent, sender, edge, asked, door, settings, post, answer, withCore }
+  return { world, agent, sender, edge, asked, door, settings, post, answer, stored, withCore }
 }
 
 describe('an edge', () => {
   it('asks its nexus for what it lets through', async () => {
-    const { sender, agent, post, asked, answer } = await setup()
+    const { sender, agent, post, asked, answer, stored } = await setup()
     const { bytes, id } = await sender.request([agent])
     expect((await post(bytes)).status).toBe(202)
     expect((await post(bytes)).status).toBe(200)
     expect((await answer(id, await sender.fetchOf(id))).status).toBe(200)
-    expect(asked).toEqual(['submit', 'submit', 'answer'])
+    expect((await stored(id, await sender.fetchOf(id))).status).toBe(200)
+    expect(asked).toEqual(['submit', 'submit', 'answer', 'stored'])
   })
 
   it('leaves the clock to its nexus: a known packet gets its receipt at any clock', async () => {
@@ -111,12 +117,19 @@ describe('an edge', () => {
   })
 
   it('refuses fetches that are forged, of another packet, router or network, or none, by itself', async () => {
-    const { sender, agent, answer, asked } = await setup()
+    const { sender, agent, answer, stored, asked } = await setup()
     const { id } = await sender.request([agent])
     const document = fromBase64((await sender.fetchOf(id)).slice(6)) as Uint8Array
     const forged = document.slice()
     forged[forged.length - 1] = (forged.at(-1) as number) ^ 1
-    const code = async (authorization?: string) => (await problemOf(await answer(id, authorization))).code
+    const code = async (authorization?: string) => {
+      const [one, other] = [
+        await problemOf(await answer(id, authorization)),
+        await problemOf(await stored(id, authorization)),
+      ]
+      expect(other).toEqual(one)
+      return one.code
+    }
     expect(await code()).toBe('SIGNATURE_INVALID')
     expect(await code(`Weave ${toBase64(forged)}`)).toBe('SIGNATURE_INVALID')
     expect(await code(`Weave ${toBase64(utf8('no document'))}`)).toBe('DOCUMENT_MALFORMED')

@@ -10,6 +10,7 @@ import { natsNexus } from '../adapters/nats-nexus.ts'
 import { connectWebSocket } from '../adapters/nats-websocket.ts'
 import { createEdge, type PeerOf } from '../edge/edge.ts'
 import { readEdgeSettings } from '../edge/settings.ts'
+import { packetJson } from '../http/packet-json.ts'
 
 /** Settings by name; `WEAVE_TRUST_FILE` may name the trust file instead of `WEAVE_TRUST`. */
 export type Env = Readonly<Record<string, string | undefined>>
@@ -21,10 +22,17 @@ export interface StartedEdge {
   close(): Promise<void>
 }
 
-/** Opens an edge, which dials its broker when it is first asked. */
+/**
+ * Opens an edge, which dials its broker when it is first asked.
+ *
+ * @throws {ConfigError} what is wrong with its settings. @throws {PacketError} `TRUST_FILE_INVALID`, or `SCHEMA_UNTRUSTED` when its packet
+ *   schema is not the signed one.
+ */
 export async function openEdge(env: Env, peerOf: PeerOf, withSockets?: Parameters<typeof createEdge>[3]) {
   const { WEAVE_TRUST_FILE: file } = env
   const settings = readEdgeSettings(file === undefined ? env : { ...env, WEAVE_TRUST: await readFile(file, 'utf8') })
+  // Refuses to start on a schema that was not signed.
+  await packetJson()
   const { natsUrl, nexusDeadlineMs: deadlineMs, host, port } = settings
   const connect = natsUrl.startsWith('ws') ? connectWebSocket : connectNats
   const door = natsNexus({ connect: () => connect(natsUrl, 'weave edge'), deadlineMs })

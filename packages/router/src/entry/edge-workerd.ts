@@ -10,6 +10,8 @@ import { natsNexus } from '../adapters/nats-nexus.ts'
 import { connectWebSocket } from '../adapters/nats-websocket.ts'
 import { innerEdge, outerEdge } from '../edge/edge.ts'
 import { type EdgeSettings, readEdgeSettings } from '../edge/settings.ts'
+import { refusalOf } from '../errors.ts'
+import { packetJson } from '../http/packet-json.ts'
 
 interface Env {
   readonly WEAVE_LINK: { idFromName(name: string): unknown; get(id: unknown): { fetch(r: Request): Promise<Response> } }
@@ -67,6 +69,9 @@ export default {
       (admitted) => link.get(link.idFromName('link')).fetch(admitted),
       (c) => peerOf(c.req.raw),
     )
+    // There is no start-up to refuse: nothing is served on a schema that was not signed.
+    const refusal = await packetJson().then(() => undefined, refusalOf)
+    if (refusal !== undefined) return refusal.toResponse()
     const response = await app.fetch(request)
     if (!response.ok) await drain(request).catch(() => undefined)
     return response

@@ -169,7 +169,6 @@ export async function openRouter(options: StartOptions): Promise<StartedRouter> 
   const requests = createRequestWatch(metrics, options.onRequestVerdict)
   const app = createApp({
     door,
-    readPackets: nexus.readPackets,
     metrics,
     trace,
     gauges: async () => [

@@ -4,9 +4,10 @@
  * @module
  */
 import { MAX_JSON_PACKET_BYTES } from '@mystranet/schemas/limits'
-import { toHex } from '@mystranet/sdk/bytes'
+import { toHex, utf8 } from '@mystranet/sdk/bytes'
 import { openPacketJson, type PacketJson } from '@mystranet/sdk/json'
 import { type Context, Hono, type MiddlewareHandler } from 'hono'
+import type { NexusDoor } from '../door.ts'
 import { readFetch } from './answers.ts'
 import { bodyCap } from './body-cap.ts'
 
@@ -17,9 +18,6 @@ interface StoredPackets {
   /** Refused replies without their content, which no projection can show. */
   readonly evidence: readonly Uint8Array[]
 }
-
-/** `Nexus.readPackets`. */
-export type ReadPackets = (packet: string, fetch: Uint8Array) => Promise<StoredPackets>
 
 let opened: Promise<PacketJson> | undefined
 /** The schema is checked once in a process. @throws {PacketError} `SCHEMA_UNTRUSTED`. */
@@ -54,16 +52,23 @@ export function packetJsonDoor(otherwise: MiddlewareHandler): MiddlewareHandler 
 }
 
 /**
- * `GET /v1/packets/{hex id}` with the authorization of an answer: `packet` and `replies` so far as projections, each held to
- * its schema before it leaves; and, in hex, what was refused because it excludes one of them.
+ * `packet` and `replies` so far as projections, each held to its schema before it leaves; and, in hex, what was refused because
+ * it excludes one of them.
+ *
+ * @returns The JSON document, UTF-8.
  */
-export function storedPacketRoutes(readPackets: ReadPackets) {
+export async function storedPacketJson({ packet, replies, evidence }: StoredPackets): Promise<Uint8Array> {
+  const { write } = await packetJson()
+  const shown = { packet: write(packet), replies: replies.map(write) }
+  return utf8(JSON.stringify(evidence.length === 0 ? shown : { ...shown, evidence: evidence.map(toHex) }))
+}
+
+/** `GET /v1/packets/{hex id}` with the authorization of an answer: {@link storedPacketJson}, as the nexus gives it. */
+export function storedPacketRoutes(door: Pick<NexusDoor, 'readPackets'>) {
   return new Hono().get('/v1/packets/:id', async (c) => {
     const { id, fetch } = readFetch(c.req.param('id'), c.req.header('authorization'))
-    const { packet, replies, evidence } = await readPackets(id, fetch)
-    const { write } = await packetJson()
-    const shown = { packet: write(packet), replies: replies.map(write) }
-    return c.json(evidence.length === 0 ? shown : { ...shown, evidence: evidence.map(toHex) }, 200, {
+    return c.body(await door.readPackets(id, fetch), 200, {
+      'content-type': 'application/json',
       'cache-control': 'no-store',
     })
   })
