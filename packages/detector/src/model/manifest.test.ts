@@ -30,6 +30,8 @@ describe('parseManifest', () => {
     ['a list', /an object/, bytes([])],
     ['null', /an object/, bytes(null)],
     ['a text', /an object/, bytes('x')],
+    ['an object for a list', /it.data/, manifest({ data: {} })],
+    ['101 golden vectors', /it.golden/, manifest({ golden: [...FIXTURE_MANIFEST.golden, VECTOR] })],
     ['a strange member', /no member but/, manifest({ note: 'x' })],
     ['a member of the prototype', /a member id/, bytes(Object.create({ id: 'x' }))],
     ['a missing member', /a member golden/, manifest({ golden: undefined })],

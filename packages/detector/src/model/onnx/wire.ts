@@ -14,11 +14,6 @@ export function refuse(state: string, options?: ErrorOptions): never {
 /** A field's value: of `varint` (wire type 0), of `fixed32` (5) as a float, of `bytes` (2). */
 export type WireValue = number | Uint8Array
 
-export interface Field {
-  readonly number: number
-  readonly value: WireValue
-}
-
 const VARINT = 0
 const BYTES = 2
 const FIXED32 = 5
