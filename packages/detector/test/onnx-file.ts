@@ -28,7 +28,16 @@ export interface FileSpec {
 export type PortSpec = readonly [name: string, ...shape: (number | string)[]]
 
 const ascii = (text: string) => Uint8Array.from(text, (character) => character.charCodeAt(0))
-const join = (parts: readonly Uint8Array[]) => Uint8Array.from(parts.flatMap((part) => [...part]))
+
+function join(parts: readonly Uint8Array[]): Uint8Array {
+  const out = new Uint8Array(parts.reduce((total, part) => total + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    out.set(part, at)
+    at += part.length
+  }
+  return out
+}
 
 function varint(value: number): Uint8Array {
   const bytes: number[] = []
@@ -52,12 +61,23 @@ export const field = (number: number, value: number | string | Uint8Array): Uint
 const floatField = (number: number, value: number) => join([varint(number * 8 + 5), float(value)])
 
 function attribute(name: string, spec: AttributeSpec): Uint8Array {
-  const typed = (type: number, ...values: Uint8Array[]) => join([field(1, name), ...values, field(20, type)])
-  if (typeof spec === 'number') return typed(2, field(3, spec))
-  if (typeof spec === 'string') return typed(3, field(4, spec))
-  if ('floats' in spec) return typed(6, ...spec.floats.map((value) => floatField(7, value)))
-  if (typeof spec[0] === 'string') return typed(8, ...spec.map((value) => field(9, String(value))))
-  return typed(7, ...spec.map((value) => field(8, Number(value))))
+  const typed = (type: number, values: readonly Uint8Array[]) => join([field(1, name), join(values), field(20, type)])
+  if (typeof spec === 'number') return typed(2, [field(3, spec)])
+  if (typeof spec === 'string') return typed(3, [field(4, spec)])
+  if ('floats' in spec)
+    return typed(
+      6,
+      spec.floats.map((value) => floatField(7, value)),
+    )
+  if (typeof spec[0] === 'string')
+    return typed(
+      8,
+      spec.map((value) => field(9, String(value))),
+    )
+  return typed(
+    7,
+    spec.map((value) => field(8, Number(value))),
+  )
 }
 
 const nodeOf = ({ operator, domain, inputs, outputs, attributes = {} }: NodeSpec) =>
