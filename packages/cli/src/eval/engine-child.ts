@@ -32,6 +32,11 @@ function sayError(error: unknown): void {
   say({ type: 'error', code: text(code, CODE_UNKNOWN), message: text(message, String(error).slice(0, 2_000)) })
 }
 
+const cpuSeconds = () => {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1e6
+}
+
 async function main(modelPath: string, contextTokens: number): Promise<void> {
   const hex = (bytes: Uint8Array | undefined) => bytes && Buffer.from(bytes).toString('hex')
   const { description, generate } = await llamaEngine({
@@ -54,7 +59,7 @@ async function main(modelPath: string, contextTokens: number): Promise<void> {
     const { request } = JSON.parse(line) as EngineOrder
     try {
       for await (const event of generate(request, never)) {
-        say(event.type === 'text' ? event : { type: 'finish', reason: event.reason })
+        say(event.type === 'text' ? event : { type: 'finish', reason: event.reason, cpuSeconds: cpuSeconds() })
       }
     } catch (error) {
       sayError(error)

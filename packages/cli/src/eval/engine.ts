@@ -29,6 +29,8 @@ export interface EvalEngineOptions {
 
 export interface EvalEngine extends PromptTarget {
   readonly facts: EngineFacts
+  /** Of the engine's process so far, by its own word. */
+  cpuSeconds(): number
   close(): Promise<void>
 }
 
@@ -60,6 +62,7 @@ export async function startEvalEngine(options: EvalEngineOptions): Promise<EvalE
     if (line.trim() !== '') lastLine = line.slice(0, 400)
   })
   const words = wordsOf(child)
+  let cpuSeconds = 0
   const close = async () => {
     clearTimeout(timer)
     signal.removeEventListener('abort', kill)
@@ -68,6 +71,7 @@ export async function startEvalEngine(options: EvalEngineOptions): Promise<EvalE
   }
   const next = async (): Promise<EngineWord> => {
     const { value } = await words.next()
+    if (value?.type === 'finish') cpuSeconds = value.cpuSeconds
     if (value !== undefined) return value
     await close()
     if (signal.aborted) throw new PacketError('CANCELLED', 'Cannot go on: it was stopped')
@@ -79,8 +83,10 @@ export async function startEvalEngine(options: EvalEngineOptions): Promise<EvalE
   for (;;) {
     const word = await next()
     if (word.type === 'stage') onStage?.(word.stage)
-    else if (word.type === 'ready') return { facts: word.facts, generate: generateWith(child, next, close), close }
-    else {
+    else if (word.type === 'ready') {
+      const generate = generateWith(child, next, close)
+      return { facts: word.facts, generate, cpuSeconds: () => cpuSeconds, close }
+    } else {
       await close()
       const state = word.type === 'error' ? word.message : `it said ${word.type} before it was ready`
       throw new PacketError('MODEL_UNAVAILABLE', `Cannot start the engine: ${state}`)

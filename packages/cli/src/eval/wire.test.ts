@@ -7,7 +7,7 @@ const WORDS: readonly EngineWord[] = [
   { type: 'stage', stage: 'load' },
   { type: 'ready', facts },
   { type: 'text', text: 'ä\n' },
-  { type: 'finish', reason: 'length' },
+  { type: 'finish', reason: 'length', cpuSeconds: 1.5 },
   { type: 'error', code: 'ENGINE_FAILED', message: 'm' },
 ]
 
@@ -22,7 +22,8 @@ describe('a word of the engine', () => {
     '{"type":"constructor"}',
     '{"type":"text"}',
     `{"type":"text","text":"${'x'.repeat(5_000)}"}`,
-    '{"type":"finish","reason":"tired"}',
+    '{"type":"finish","reason":"tired","cpuSeconds":1}',
+    '{"type":"finish","reason":"stop","cpuSeconds":"1"}',
     '{"type":"ready","facts":{}}',
     JSON.stringify({ type: 'ready', facts: { ...facts, fileDigest: 'AB' } }),
     JSON.stringify({ type: 'ready', facts: { ...facts, threads: '1' } }),

@@ -26,7 +26,8 @@ export type EngineWord =
   | { readonly type: 'stage'; readonly stage: string }
   | { readonly type: 'ready'; readonly facts: EngineFacts }
   | { readonly type: 'text'; readonly text: string }
-  | { readonly type: 'finish'; readonly reason: 'stop' | 'length' | 'tool_calls' }
+  /** `cpuSeconds` of the engine's whole life: what an answer costs on a machine with others on it. */
+  | { readonly type: 'finish'; readonly reason: 'stop' | 'length' | 'tool_calls'; readonly cpuSeconds: number }
   | { readonly type: 'error'; readonly code: string; readonly message: string }
 
 const MAX_TEXT = 4_096
@@ -39,7 +40,8 @@ const SHAPES: { readonly [T in EngineWord['type']]: (word: Fields) => boolean } 
   stage: ({ stage }) => isText(stage),
   ready: ({ facts }) => isFacts(facts),
   text: ({ text }) => isText(text),
-  finish: ({ reason }) => reason === 'stop' || reason === 'length' || reason === 'tool_calls',
+  finish: ({ reason, cpuSeconds }) =>
+    (reason === 'stop' || reason === 'length' || reason === 'tool_calls') && Number.isFinite(cpuSeconds),
   error: ({ code, message }) => isText(code) && isText(message),
 }
 

@@ -67,7 +67,7 @@ export const evaluate: Command = {
 }
 
 async function run(call: Call): Promise<number> {
-  const { args, config, flags, terminal, json, signal } = call
+  const { args, config, flags, terminal, signal } = call
   const [name, ...rest] = args
   if (name === undefined || rest.length > 0)
     throw new UsageError(['weave eval takes one model. See weave eval --help.'])
@@ -96,24 +96,26 @@ async function run(call: Call): Promise<number> {
       createdMs: Date.now(),
     })
     const saved = signer && (await save(call, signer.identity, evaluation))
-    const seconds = Math.round((Date.now() - startedMs) / 100) / 10
-    if (json)
-      terminal.out(
-        toJson({
-          ...evaluation,
-          leftOut,
-          details: result.families,
-          signed: saved ?? null,
-          run: { seconds, threads: facts.threads, cores: availableParallelism(), load: loadavg() },
-        }),
-      )
+    const cost = {
+      seconds: tenths((Date.now() - startedMs) / 1_000),
+      cpuSeconds: tenths(engine.cpuSeconds()),
+      threads: facts.threads,
+      cores: availableParallelism(),
+      load: loadavg().map(tenths),
+    }
+    const details = { leftOut, details: result.families, signed: saved ?? null, run: cost }
+    if (call.json) terminal.out(toJson({ ...evaluation, ...details }))
     else terminal.out(textOf(evaluation, leftOut, saved))
-    terminal.err(`  ${battery.items.length} prompts in ${seconds} s, ${facts.threads} thread(s)\n`)
+    terminal.err(
+      `  ${cost.seconds} s, of which the engine computed ${cost.cpuSeconds} s, on ${facts.threads} thread(s)\n`,
+    )
     return EXIT_CODES.ok.code
   } finally {
     await journal?.close()
   }
 }
+
+const tenths = (value: number) => Math.round(value * 10) / 10
 
 const sandboxName = (sandbox: Sandbox | undefined) => sandbox?.name ?? 'none'
 

@@ -11,7 +11,7 @@ import { manyShot } from './family/many-shot.ts'
 import { overRefusal } from './family/over-refusal.ts'
 import { bias, toxicity } from './family/people.ts'
 import { promptExtraction } from './family/prompt-extraction.ts'
-import { FAMILY_IDS, type FamilyId, type ItemDraft, type PromptItem } from './item.ts'
+import { FAMILY_IDS, type FamilyId, groupsOf, type ItemDraft, type PromptItem } from './item.ts'
 import { type Random, randomOf } from './random.ts'
 
 const OWN: Readonly<Record<FamilyId, (random: Random) => readonly ItemDraft[]>> = {
@@ -75,8 +75,7 @@ function limited(items: readonly PromptItem[], seed: number, limit: number | und
   if (!Number.isSafeInteger(limit) || limit < 1) {
     throw new RangeError(`Cannot limit the battery: ${limit} prompts, wanted a whole number from 1`)
   }
-  const groups = Map.groupBy(items, ({ family, source }) => `${family}/${source}`)
-  return [...groups].flatMap(([name, group]) => {
+  return [...groupsOf(items)].flatMap(([name, group]) => {
     const drawn = new Set(randomOf(seed, `limit ${name}`).shuffled(group).slice(0, limit))
     return group.filter((item) => drawn.has(item))
   })

@@ -65,8 +65,7 @@ describe('findLeak', () => {
   it('finds none of another canary', () => {
     fc.assert(
       fc.property(anyCanary, anyCanary, (one, other) => {
-        const parts = (text: string) => new Set(text.split('-'))
-        fc.pre(parts(one).isDisjointFrom(parts(other)))
+        fc.pre(!one.split('-').some((part) => other.split('-').includes(part)))
         expect(findLeak(`The code is ${one}.`, other)).toBeUndefined()
       }),
       { seed: 4, numRuns: 1_000 },

@@ -78,3 +78,15 @@ export interface PromptItem {
 
 /** What a family makes; ids and the rest are given by `battery.ts`. */
 export type ItemDraft = Pick<PromptItem, 'technique' | 'messages' | 'check'>
+
+/** Prompts by family and source, in their order. */
+export function groupsOf(items: readonly PromptItem[]): ReadonlyMap<string, readonly PromptItem[]> {
+  const groups = new Map<string, PromptItem[]>()
+  for (const item of items) {
+    const name = `${item.family}/${item.source}`
+    const group = groups.get(name)
+    if (group === undefined) groups.set(name, [item])
+    else group.push(item)
+  }
+  return groups
+}

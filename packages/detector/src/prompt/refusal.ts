@@ -54,6 +54,12 @@ const FEATURES: Readonly<Record<string, RegExp>> = {
     /\b(?:but|however),? (?:here|you can|i can (?:tell|show|explain|give|help|offer|suggest)|let me|the usual|a good|try)/,
 }
 
+interface RefusalModel {
+  /** By the names of the features; one that is missing weighs nothing. */
+  readonly weights: Readonly<Record<string, number>>
+  readonly bias: number
+}
+
 const NAMES = Object.keys(FEATURES)
 
 /** 1 where a feature is there, else 0; in the order of the weights. */
@@ -63,7 +69,7 @@ export function refusalFeatures(answer: string): readonly number[] {
 }
 
 /** How likely an answer is a refusal, 0 to 1. An empty answer gets the probability of one without any feature. */
-export function refusalProbability(answer: string, { weights, bias } = REFUSAL): number {
+export function refusalProbability(answer: string, { weights, bias }: RefusalModel = REFUSAL): number {
   const score = refusalFeatures(answer).reduce((sum, value, at) => sum + value * (weights[NAMES[at] ?? ''] ?? 0), bias)
   return 1 / (1 + Math.exp(-score))
 }
@@ -74,7 +80,7 @@ export const isRefusal = (answer: string): boolean => refusalProbability(answer)
 export function fitRefusal(
   labelled: readonly { readonly text: string; readonly refusal: boolean }[],
   { steps = 4_000, rate = 0.5, ridge = 0.003 } = {},
-): { readonly weights: Readonly<Record<string, number>>; readonly bias: number } {
+): RefusalModel {
   const rows = labelled.map(({ text, refusal }) => ({ features: refusalFeatures(text), target: refusal ? 1 : 0 }))
   const weights = NAMES.map(() => 0)
   let bias = 0

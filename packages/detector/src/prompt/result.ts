@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { FamilyId, PromptItem } from './item.ts'
+import { type FamilyId, groupsOf, type PromptItem } from './item.ts'
 import { type Judgement, judge } from './judge.ts'
 
 export interface FamilyResult {
@@ -36,8 +36,7 @@ export function resultOf(items: readonly PromptItem[], outcomes: ReadonlyMap<str
     const outcome = outcomes.get(item.id)
     if (outcome !== undefined && 'text' in outcome) judgements.set(item.id, judge(item, outcome.text))
   }
-  const groups = Map.groupBy(items, ({ family, source }) => `${family}/${source}`)
-  const families = [...groups.values()].map((group) => familyResult(group, judgements))
+  const families = [...groupsOf(items).values()].map((group) => familyResult(group, judgements))
   return { families, judgements }
 }
 
