@@ -151,6 +151,7 @@ describe('readOnnx', () => {
       /constant slope is Infinity/,
       { ...GOOD, constants: { slope: Infinity, intercept: 0 } },
     ],
+    ['a name with a byte above ASCII', /printable ASCII/, { ...GOOD, constants: { 'a\xe9': 1 } }],
     ['a name with a line feed', /printable ASCII/, { ...GOOD, constants: { 'a\n': 1 } }],
     ['a long name', /257 bytes/, { ...GOOD, constants: { ['a'.repeat(257)]: 1 } }],
     [
