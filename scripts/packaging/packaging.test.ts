@@ -89,6 +89,13 @@ describe.each(PACKAGES)('packages/%s', (name) => {
     expect(bytes).toBeGreaterThan(0)
   })
 
+  it.runIf(name === 'detector')('finds its models from where its build lies', async () => {
+    const { shippedModel } = (await import(
+      join(packed.folder, 'dist/adapters/node/model-folder.js')
+    )) as typeof import('../../packages/detector/src/adapters/node/model-folder.ts')
+    expect(existsSync(new URL('README.md', shippedModel('.')))).toBe(true)
+  })
+
   it('satisfies publint', async () => {
     expect(await publintSays(packed)).toEqual([])
   })
