@@ -7,6 +7,7 @@
 
 /** A manifest of a model that is not named here is refused, whoever signed it. */
 export const PUBLISHERS: Readonly<Record<string, readonly string[]>> = {
-  flood: ['267ec3f76bd0d7efc3769fb11e129afb7441215f9c5e4e2590771a58878891cf'],
-  'flood-outlier': ['e83f36e0e4ec4a8755e158e3e2b0a94c9a8bb6b0c5409b07a6c158c1dd1f0770'],
+  flood: ['06dc4acb4015e09adf42da6b407bc3e982233671aab48b315db8b722740aa39f'],
+  'flood-outlier': ['f8341cb6739430137e8786f863b82f4963235e2e38bb9ebde812fc40456c34ee'],
+  pe: ['a8b2cd4ceee897883c51ce8ce7860a5c4126fabddbf1ebcecb1b4cad255e7b93'],
 }
