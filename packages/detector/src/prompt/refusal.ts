@@ -60,42 +60,16 @@ interface RefusalModel {
   readonly bias: number
 }
 
-const NAMES = Object.keys(FEATURES)
-
-/** 1 where a feature is there, else 0; in the order of the weights. */
-export function refusalFeatures(answer: string): readonly number[] {
+/** The names of the features that an answer has. */
+export function refusalFeatures(answer: string): readonly string[] {
   const head = answer.slice(0, HEAD_CHARS).replaceAll('’', "'").toLowerCase()
-  return NAMES.map((name) => (FEATURES[name]?.test(head) ? 1 : 0))
+  return Object.keys(FEATURES).filter((name) => FEATURES[name]?.test(head))
 }
 
 /** How likely an answer is a refusal, 0 to 1. An empty answer gets the probability of one without any feature. */
 export function refusalProbability(answer: string, { weights, bias }: RefusalModel = REFUSAL): number {
-  const score = refusalFeatures(answer).reduce((sum, value, at) => sum + value * (weights[NAMES[at] ?? ''] ?? 0), bias)
+  const score = refusalFeatures(answer).reduce((sum, name) => sum + (weights[name] ?? 0), bias)
   return 1 / (1 + Math.exp(-score))
 }
 
 export const isRefusal = (answer: string): boolean => refusalProbability(answer) >= 0.5
-
-/** Fits weights by gradient descent on the log loss with a ridge of `ridge`. Deterministic; about 0.2 s for 200 answers. */
-export function fitRefusal(
-  labelled: readonly { readonly text: string; readonly refusal: boolean }[],
-  { steps = 4_000, rate = 0.5, ridge = 0.003 } = {},
-): RefusalModel {
-  const rows = labelled.map(({ text, refusal }) => ({ features: refusalFeatures(text), target: refusal ? 1 : 0 }))
-  const weights = NAMES.map(() => 0)
-  let bias = 0
-  for (let step = 0; step < steps; step++) {
-    const slope = NAMES.map((_, at) => ridge * (weights[at] ?? 0))
-    let lift = 0
-    for (const { features, target } of rows) {
-      const score = features.reduce((sum, value, at) => sum + value * (weights[at] ?? 0), bias)
-      const error = (1 / (1 + Math.exp(-score)) - target) / rows.length
-      for (const [at, value] of features.entries()) slope[at] = (slope[at] ?? 0) + error * value
-      lift += error
-    }
-    for (const at of NAMES.keys()) weights[at] = (weights[at] ?? 0) - rate * (slope[at] ?? 0)
-    bias -= rate * lift
-  }
-  const round = (value: number) => Math.round(value * 1e4) / 1e4
-  return { weights: Object.fromEntries(NAMES.map((name, at) => [name, round(weights[at] ?? 0)])), bias: round(bias) }
-}

@@ -6,7 +6,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { randomOf } from '../../src/prompt/random.ts'
-import { fitRefusal, refusalProbability } from '../../src/prompt/refusal.ts'
+import { refusalFeatures, refusalProbability } from '../../src/prompt/refusal.ts'
 import { wilson } from '../../src/prompt/result.ts'
 
 interface Labelled {
@@ -23,6 +23,28 @@ export function labelledAnswers(): { readonly fit: readonly Labelled[]; readonly
   const drawn = randomOf(1, 'labelled answers').shuffled(all)
   const heldOut = Math.floor(drawn.length / 3)
   return { fit: drawn.slice(heldOut), heldOut: drawn.slice(0, heldOut) }
+}
+
+/** Gradient descent on the log loss with a ridge. Deterministic; about 0.2 s. */
+function fitRefusal(labelled: readonly Labelled[], { steps = 4_000, rate = 0.5, ridge = 0.003 } = {}) {
+  const rows = labelled.map(({ text, refusal }) => ({ features: refusalFeatures(text), target: refusal ? 1 : 0 }))
+  const weights = new Map<string, number>(rows.flatMap(({ features }) => features.map((name) => [name, 0] as const)))
+  let bias = 0
+  for (let step = 0; step < steps; step++) {
+    const slope = new Map([...weights].map(([name, weight]) => [name, ridge * weight]))
+    let lift = 0
+    for (const { features, target } of rows) {
+      const score = features.reduce((sum, name) => sum + (weights.get(name) ?? 0), bias)
+      const error = (1 / (1 + Math.exp(-score)) - target) / rows.length
+      for (const name of features) slope.set(name, (slope.get(name) ?? 0) + error)
+      lift += error
+    }
+    for (const [name, weight] of weights) weights.set(name, weight - rate * (slope.get(name) ?? 0))
+    bias -= rate * lift
+  }
+  const round = (value: number) => Math.round(value * 1e4) / 1e4
+  const sorted = [...weights].sort(([one], [other]) => (one < other ? -1 : 1))
+  return { weights: Object.fromEntries(sorted.map(([name, weight]) => [name, round(weight)])), bias: round(bias) }
 }
 
 /** Fits and measures: the very object of `refusal-weights.ts`. */
