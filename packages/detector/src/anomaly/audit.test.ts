@@ -404,7 +404,7 @@ describe('limits', () => {
     for (let i = 0; i < 20; i++) answered(own, `n${i}`)
     own.end('first', 'replay', 2)
     const ids: string[] = []
-    const audit = logAudit(({ id }) => ids.push(id), { maxPartitions: 4, maxRequests: 4 })
+    const audit = logAudit(({ id }) => ids.push(id), { maxPartitions: 8, maxRequests: 8 })
     own.entries.forEach(audit.leaf)
     expect(ids).toEqual([])
   })

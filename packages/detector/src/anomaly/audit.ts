@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { toHex } from '@mystranet/sdk/bytes'
+
 import type { CheckpointFact, KeyFact, LogEntry, PacketFact, TableFact, VolumeFact } from './entry.ts'
 import type { OnFinding } from './finding.ts'
 import { chainCheck } from './invariant/chain.ts'
@@ -12,6 +12,7 @@ import { routingCheck } from './invariant/routing.ts'
 import { senderCheck } from './invariant/sender.ts'
 import { sayer } from './invariant/table.ts'
 import { type VolumeLimits, volumeCheck } from './invariant/volume.ts'
+import { keyOf } from './key.ts'
 
 export { INVARIANTS, type InvariantId } from './invariant/table.ts'
 
@@ -59,7 +60,7 @@ export function logAudit(onFinding: OnFinding, limits: AuditLimits = {}): LogAud
   return {
     leaf(entry) {
       lastMs = Math.max(lastMs, entry.timeMs)
-      const partition = toHex(entry.partition)
+      const partition = keyOf(entry.partition)
       const isWhole = chain.entry(entry, partition)
       requests.entry(entry, partition, isWhole)
       senders.entry(entry)

@@ -4,45 +4,53 @@
  * @module
  */
 
+/** Holds between half of its limit and its limit: what was not touched while half of the limit came is dropped at once. */
 export interface Recent<Value> {
-  readonly size: number
   /** How many were forgotten for want of room. */
   readonly forgotten: number
   get(key: string): Value | undefined
   set(key: string, value: Value): void
   delete(key: string): void
-  entries(): IterableIterator<[string, Value]>
+  entries(): readonly [string, Value][]
 }
 
-/** @throws RangeError when `limit` is not at least 1. */
-export function recentMap<Value>(limit: number, onForget?: (value: Value, key: string) => void): Recent<Value> {
-  if (!(limit >= 1)) throw new RangeError(`Cannot keep recent entries: a limit of ${limit}, wanted at least 1`)
-  const map = new Map<string, Value>()
+/** @throws RangeError when `limit` is not at least 2. */
+export function recentMap<Value>(limit: number, onForget?: (value: Value) => void): Recent<Value> {
+  if (!(limit >= 2)) throw new RangeError(`Cannot keep recent entries: a limit of ${limit}, wanted at least 2`)
+  const half = Math.floor(limit / 2)
+  // Two generations instead of a list by age: a look costs what a look into a map costs.
+  let young = new Map<string, Value>()
+  let old = new Map<string, Value>()
   let forgotten = 0
+  const add = (key: string, value: Value) => {
+    young.set(key, value)
+    if (young.size < half) return
+    forgotten += old.size
+    if (onForget !== undefined) for (const value of old.values()) onForget(value)
+    old = young
+    young = new Map()
+  }
   return {
-    get size() {
-      return map.size
-    },
     get forgotten() {
       return forgotten
     },
     get(key) {
-      const value = map.get(key)
-      if (value === undefined) return undefined
-      map.delete(key)
-      map.set(key, value)
-      return value
+      const value = young.get(key)
+      if (value !== undefined) return value
+      const known = old.get(key)
+      if (known === undefined) return undefined
+      old.delete(key)
+      add(key, known)
+      return known
     },
     set(key, value) {
-      map.delete(key)
-      map.set(key, value)
-      if (map.size <= limit) return
-      const [oldest, dropped] = map.entries().next().value as [string, Value]
-      map.delete(oldest)
-      forgotten++
-      onForget?.(dropped, oldest)
+      if (old.size > 0) old.delete(key)
+      add(key, value)
     },
-    delete: (key) => void map.delete(key),
-    entries: () => map.entries(),
+    delete(key) {
+      young.delete(key)
+      old.delete(key)
+    },
+    entries: () => [...old, ...young],
   }
 }

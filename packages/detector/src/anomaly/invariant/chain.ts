@@ -3,10 +3,12 @@
  *
  * @module
  */
-import { equalBytes, toHex } from '@mystranet/sdk/bytes'
+
+import { equalBytes } from '@mystranet/sdk/bytes'
 import type { CheckpointFact, LogEntry } from '../entry.ts'
+import { hexOf, keyOf, short } from '../key.ts'
 import { recentMap } from '../recent.ts'
-import { type Say, short } from './table.ts'
+import type { Say } from './table.ts'
 
 interface Head {
   readonly seq: bigint
@@ -90,12 +92,12 @@ function link(say: Say, entry: LogEntry, head: Head | undefined, partition: stri
   const leaves = head === undefined ? [index] : [head.index, index]
   if (seq !== wanted) {
     const message = `Leaf ${index} has place ${seq} in partition ${short(partition)}, wanted ${wanted}.`
-    say('partition-sequence', { source: partition, atMs, message, leaves })
+    say('partition-sequence', { source: hexOf(partition), atMs, message, leaves })
   }
   const previous = head === undefined ? ZEROS : head.hash
   if (previous !== undefined && !equalBytes(entry.previous, previous)) {
     const message = `Leaf ${index} does not name the leaf before it in partition ${short(partition)}.`
-    say('partition-link', { source: partition, atMs, message, leaves })
+    say('partition-link', { source: hexOf(partition), atMs, message, leaves })
   }
 }
 
@@ -103,12 +105,17 @@ function checkpointCheck(say: Say): ChainCheck['checkpoint'] {
   const roots = recentMap<string>(CHECKPOINTS)
   const largest = recentMap<bigint>(CHECKPOINTS)
   return ({ origin, treeSize, rootHash }, atMs) => {
-    const root = toHex(rootHash)
+    const root = keyOf(rootHash)
     const name = `${origin}\n${treeSize}`
     const before = roots.get(name)
     if (before !== undefined && before !== root) {
       const message = `Two checkpoints of ${origin} with ${treeSize} leaves have different roots.`
-      say('checkpoint-fork', { source: origin, atMs, message, evidence: { treeSize: `${treeSize}`, root, before } })
+      say('checkpoint-fork', {
+        source: origin,
+        atMs,
+        message,
+        evidence: { treeSize: `${treeSize}`, root: hexOf(root), before: hexOf(before) },
+      })
     }
     roots.set(name, root)
     const most = largest.get(origin) ?? 0n

@@ -35,6 +35,13 @@ export function createDeadlines<Thing>(
   /** Since when records have come without a rest, and since when they came before that rest. */
   let activeSinceMs = Number.NEGATIVE_INFINITY
   let beforeSinceMs = Number.NEGATIVE_INFINITY
+  const forget = () => {
+    let left = Math.max(1, limit >> 4)
+    for (const thing of waiting.keys()) {
+      if (left-- === 0) return
+      waiting.delete(thing)
+    }
+  }
   const look = (nowMs: number) => {
     for (const [thing, { dueMs }] of waiting) {
       // Of a quiet log, with a few records now and then: a whole spell of records came and went since.
@@ -48,7 +55,7 @@ export function createDeadlines<Thing>(
     set(thing, dueMs, nowMs) {
       if (dueMs === undefined) return void waiting.delete(thing)
       waiting.set(thing, { thing, dueMs: Math.max(dueMs, nowMs) })
-      if (waiting.size > limit) waiting.delete(waiting.keys().next().value as Thing)
+      if (waiting.size > limit) forget()
     },
     drop: (thing) => void waiting.delete(thing),
     tick(nowMs) {

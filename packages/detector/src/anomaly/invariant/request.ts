@@ -6,12 +6,12 @@
 
 import { finishOf, isComplete } from '@mystranet/schemas/kinds'
 import { ACCEPT_SKEW_MS } from '@mystranet/schemas/limits'
-import { toHex } from '@mystranet/sdk/bytes'
 import type { LogEntry } from '../entry.ts'
+import { hexOf, keyOf, short } from '../key.ts'
 import { recentMap } from '../recent.ts'
 import { PACKET_KINDS } from './chain.ts'
 import { createDeadlines } from './deadline.ts'
-import { type InvariantId, type Say, short } from './table.ts'
+import type { InvariantId, Say } from './table.ts'
 
 interface Attempt {
   readonly number: number
@@ -57,13 +57,13 @@ export function requestCheck(say: Say, maxRequests: number): RequestCheck {
     const before = subjects.get(name)
     if (before === undefined) return subjects.set(name, entry.index)
     const message = `Leaf ${entry.index} is the second ${entry.kind} of ${short(subject)}; the first is leaf ${before}.`
-    say('packet-replayed', { source: subject, atMs: entry.timeMs, message, leaves: [before, entry.index] })
+    say('packet-replayed', { source: hexOf(subject), atMs: entry.timeMs, message, leaves: [before, entry.index] })
   }
 
   return {
     entry(entry, partition, isWhole) {
       deadlines.tick(entry.timeMs)
-      const subject = toHex(entry.subject)
+      const subject = keyOf(entry.subject)
       once(entry, subject)
       if (!PACKET_KINDS.has(entry.kind)) return
       const life = lives.get(partition) ?? newLife(partition, isWhole)
@@ -102,10 +102,15 @@ function overdue(say: Say, { request, newest, partition }: Life, atMs: number): 
   const leaves = [request.index]
   const name = short(request.subject)
   if (newest === 0) {
-    say('attempt-missing', { source: partition, atMs, message: `Request ${name} was never given to an agent.`, leaves })
+    say('attempt-missing', {
+      source: hexOf(partition),
+      atMs,
+      message: `Request ${name} was never given to an agent.`,
+      leaves,
+    })
   } else {
     const message = `Attempt ${newest} of request ${name} has no end in the log.`
-    say('ending-missing', { source: partition, atMs, message, leaves })
+    say('ending-missing', { source: hexOf(partition), atMs, message, leaves })
   }
 }
 
@@ -115,7 +120,7 @@ type Tell = (id: InvariantId, message: string, others?: readonly number[]) => vo
 function follow(say: Say, life: Life, entry: LogEntry, subject: string): void {
   const { index, kind, timeMs: atMs } = entry
   const tell: Tell = (id, message, others = []) =>
-    say(id, { source: life.partition, atMs, message: `Leaf ${index}: ${message}`, leaves: [...others, index] })
+    say(id, { source: hexOf(life.partition), atMs, message: `Leaf ${index}: ${message}`, leaves: [...others, index] })
   if (kind !== 'request' && life.request === undefined && life.isWhole) {
     tell('no-request', `a ${kind} before any request of its partition.`)
   }
@@ -151,7 +156,7 @@ const takeAttempt: Rule = (tell, life, entry, subject) => {
   life.attempts.push({
     number: attempt,
     index: entry.index,
-    agent: agent && toHex(agent),
+    agent: agent && keyOf(agent),
     acceptByMs,
     replies: new Set(),
   })
@@ -177,7 +182,7 @@ const takeReply: Rule = (tell, life, entry) => {
       tell('reply-without-attempt', `a ${kind} of attempt ${attempt}, which is not logged.`)
     }
   } else {
-    const sender = addendum?.sender && toHex(addendum.sender)
+    const sender = addendum?.sender && keyOf(addendum.sender)
     if (sender !== undefined && known.agent !== undefined && sender !== known.agent) {
       tell('reply-by-stranger', `a ${kind} by ${short(sender)}, wanted ${short(known.agent)}.`, [known.index])
     }

@@ -5,10 +5,11 @@
  */
 
 import { MAX_LIFETIME_MS, TABLE_GRACE_MS } from '@mystranet/schemas/limits'
-import { equalBytes, toHex } from '@mystranet/sdk/bytes'
+import { equalBytes } from '@mystranet/sdk/bytes'
 import type { LogEntry, TableFact } from '../entry.ts'
+import { hexOf, keyOf, short } from '../key.ts'
 import { recentMap } from '../recent.ts'
-import { type Say, short } from './table.ts'
+import type { Say } from './table.ts'
 
 export interface RoutingCheck {
   entry(entry: LogEntry): void
@@ -28,14 +29,14 @@ export function routingCheck(say: Say): RoutingCheck {
   return {
     entry({ kind, subject, commitment, index, timeMs: atMs, addendum }) {
       startsAt ??= index
-      if (kind === 'routing-table') logged.set(toHex(subject), index)
+      if (kind === 'routing-table') logged.set(keyOf(subject), index)
       if (kind !== 'attempt') return
-      const table = commitment && toHex(commitment)
+      const table = commitment && keyOf(commitment)
       // Who came late, or forgot tables, cannot say that one is missing.
       const isWhole = startsAt === 0 && logged.forgotten === 0
       if (table !== undefined && isWhole && logged.get(table) === undefined) {
         const message = `Leaf ${index} is an attempt under table ${short(table)}, which is not logged before it.`
-        say('table-unlogged', { source: table, atMs, message, leaves: [index] })
+        say('table-unlogged', { source: hexOf(table), atMs, message, leaves: [index] })
       }
       const version = addendum?.decision?.tableVersion
       if (version === undefined) return
@@ -53,7 +54,7 @@ export function routingCheck(say: Say): RoutingCheck {
       const isNext = version === before.version + 1n && previous !== undefined && equalBytes(previous, before.digest)
       if (isNext) return
       const message = `Routing table version ${version} follows version ${before.version}, and does not continue it.`
-      say('table-chain', { source: toHex(digest), atMs, message })
+      say('table-chain', { source: hexOf(keyOf(digest)), atMs, message })
     },
   }
 }

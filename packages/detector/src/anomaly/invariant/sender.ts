@@ -5,11 +5,11 @@
  */
 
 import { EPOCHS_KEPT, REPLAY_WINDOW_SLOTS } from '@mystranet/schemas/limits'
-import { toHex } from '@mystranet/sdk/bytes'
 import type { KeyFact, LogEntry, PacketFact } from '../entry.ts'
+import { hexOf, keyOf, short } from '../key.ts'
 import { recentMap } from '../recent.ts'
 import { createDeadlines } from './deadline.ts'
-import { type Say, short } from './table.ts'
+import type { Say } from './table.ts'
 
 /** Numbers of one key and epoch: who had each of the last 2,048. */
 interface Window {
@@ -45,25 +45,25 @@ export function senderCheck(say: Say, maxSenders: number): SenderCheck {
     entry(entry) {
       meeting.tick(entry.timeMs)
       const { sender, senderKey, epoch, seq, chainHead } = entry.addendum ?? {}
-      const subject = toHex(entry.subject)
+      const subject = keyOf(entry.subject)
       if (TAKEN.has(entry.kind)) meeting.logged(entry, subject)
       if (sender === undefined || senderKey === undefined) return
-      if (epoch !== undefined && seq !== undefined) windows.take(toHex(senderKey), epoch, seq, subject, entry)
-      const chain = chains.get(toHex(sender))
-      if (chain !== undefined) checkKey(say, chain, entry, toHex(senderKey), chainHead && toHex(chainHead))
+      if (epoch !== undefined && seq !== undefined) windows.take(keyOf(senderKey), epoch, seq, subject, entry)
+      const chain = chains.get(keyOf(sender))
+      if (chain !== undefined) checkKey(say, chain, entry, keyOf(senderKey), chainHead && keyOf(chainHead))
     },
     packet(fact) {
       meeting.tick(fact.timeMs)
       // A refused header is anybody's word: it may excuse a number, and it may not claim one.
       if (fact.outcome === 'taken') meeting.taken(fact)
-      windows.seen(toHex(fact.senderKey), fact.epoch, fact.seq, fact.outcome)
+      windows.seen(keyOf(fact.senderKey), fact.epoch, fact.seq, fact.outcome)
     },
     key({ instance, digest, event, key, index }) {
       if (event !== 'delegation' && event !== 'revocation') return
-      const name = toHex(instance)
+      const name = keyOf(instance)
       const chain = chains.get(name) ?? { head: '', ended: new Map() }
-      chain.head = toHex(digest)
-      if (event === 'revocation' && chain.ended.size < ENDED_KEYS) chain.ended.set(toHex(key), index)
+      chain.head = keyOf(digest)
+      if (event === 'revocation' && chain.ended.size < ENDED_KEYS) chain.ended.set(keyOf(key), index)
       chains.set(name, chain)
     },
     tick: (nowMs) => meeting.tick(nowMs),
@@ -78,11 +78,11 @@ function checkKey(say: Say, chain: Chain, entry: LogEntry, key: string, head: st
   const ended = chain.ended.get(key)
   if (ended !== undefined && ended < index) {
     const message = `Leaf ${index} is of a packet under key ${short(key)}, which leaf ${ended} revoked.`
-    say('revoked-key', { source: key, atMs, message, leaves: [ended, index] })
+    say('revoked-key', { source: hexOf(key), atMs, message, leaves: [ended, index] })
   }
   if (head !== undefined && head !== chain.head) {
     const message = `Leaf ${index} names ${short(head)} as its sender’s newest root event, wanted ${short(chain.head)}.`
-    say('chain-head', { source: key, atMs, message, leaves: [index] })
+    say('chain-head', { source: hexOf(key), atMs, message, leaves: [index] })
   }
 }
 
@@ -106,7 +106,13 @@ function createWindows(say: Say, maxSenders: number) {
     if (window.lowest < floor) window.lowest = floor
     if (missing === 0 || !window.isSeenByRouter || entry === undefined) return
     const message = `${missing} sequence numbers of key ${short(key)} are neither in the log nor refused.`
-    say('sequence-gap', { source: key, atMs: entry.timeMs, message, leaves: [entry.index], evidence: { missing } })
+    say('sequence-gap', {
+      source: hexOf(key),
+      atMs: entry.timeMs,
+      message,
+      leaves: [entry.index],
+      evidence: { missing },
+    })
   }
   return {
     take(key: string, epoch: bigint, seq: bigint, subject: string, entry: LogEntry) {
@@ -115,7 +121,7 @@ function createWindows(say: Say, maxSenders: number) {
       const other = window.seen.get(seq)
       if (other !== undefined && other !== '' && other !== subject) {
         const message = `Leaf ${entry.index} has sequence number ${seq} of key ${short(key)}, which ${short(other)} has.`
-        say('sequence-reused', { source: key, atMs: entry.timeMs, message, leaves: [entry.index] })
+        say('sequence-reused', { source: hexOf(key), atMs: entry.timeMs, message, leaves: [entry.index] })
       }
       if (seq >= window.lowest) window.seen.set(seq, subject)
       advance(window, seq, key, entry)
@@ -145,7 +151,7 @@ function epochOf(
   if (newest.length === EPOCHS_KEPT && lowest !== undefined && epoch < lowest) {
     if (kind !== 'request' && kind !== 'cancel') return
     const message = `Leaf ${index} is of epoch ${epoch} of key ${short(key)}, wanted at least ${lowest}.`
-    say('epoch-back', { source: key, atMs, message, leaves: [index] })
+    say('epoch-back', { source: hexOf(key), atMs, message, leaves: [index] })
     return
   }
   epochs.set(key, [...newest, epoch].sort((a, b) => (a < b ? -1 : 1)).slice(-EPOCHS_KEPT))
@@ -166,10 +172,10 @@ function createMeeting(say: Say, limit: number) {
     waiting.delete(id)
     if (index === undefined) {
       const message = `The router took ${kind} ${short(id)}, and it has no leaf.`
-      say('taken-unlogged', { source: id, atMs, message })
+      say('taken-unlogged', { source: hexOf(id), atMs, message })
     } else {
       const message = `Leaf ${index} is of ${kind} ${short(id)}, which did not come in at the router.`
-      say('logged-unseen', { source: id, atMs, message, leaves: [index] })
+      say('logged-unseen', { source: hexOf(id), atMs, message, leaves: [index] })
     }
   })
   const meet = (own: Waiting) => {
@@ -187,7 +193,7 @@ function createMeeting(say: Say, limit: number) {
   return {
     taken({ id, kind, timeMs }: PacketFact) {
       hasFacts = true
-      meet({ id: toHex(id), kind, timeMs, index: undefined })
+      meet({ id: keyOf(id), kind, timeMs, index: undefined })
     },
     /** Replies and cancels may be taken again after a crash, from the router's store: only requests are asked for. */
     logged({ kind, timeMs, index }: LogEntry, id: string) {

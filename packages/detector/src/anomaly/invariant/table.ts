@@ -84,6 +84,3 @@ export function sayer(onFinding: OnFinding): Say {
       evidence,
     })
 }
-
-/** For messages. */
-export const short = (hex: string): string => hex.slice(0, 12)

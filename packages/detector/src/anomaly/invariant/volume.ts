@@ -3,12 +3,14 @@
  *
  * @module
  */
-import { toHex } from '@mystranet/sdk/bytes'
+
 import type { LogEntry, PacketFact, VolumeFact } from '../entry.ts'
+import { hexOf, keyOf, short } from '../key.ts'
 import { recentMap } from '../recent.ts'
-import { type Say, short } from './table.ts'
+import type { Say } from './table.ts'
 
 interface Account {
+  readonly agent: string
   hour: number
   flowBytes: number
   carriedBytes: number
@@ -47,7 +49,7 @@ export function volumeCheck(say: Say, maxAgents: number, limits: VolumeLimits = 
   const accountOf = (agent: string, timeMs: number) => {
     const hour = Math.floor(timeMs / HOUR_MS)
     const name = `${agent} ${hour}`
-    const account = accounts.get(name) ?? { hour, flowBytes: 0, carriedBytes: 0 }
+    const account = accounts.get(name) ?? { agent, hour, flowBytes: 0, carriedBytes: 0 }
     accounts.set(name, account)
     return account
   }
@@ -57,37 +59,37 @@ export function volumeCheck(say: Say, maxAgents: number, limits: VolumeLimits = 
     const evidence = { hour: new Date(hour * HOUR_MS).toISOString(), flowBytes: Math.round(flowBytes), carriedBytes }
     if (flowBytes > allowed) {
       const message = `Agent ${short(agent)} moved ${mib(flowBytes)} in an hour; its packets account for ${mib(allowed)}.`
-      say('flow-unlogged', { source: agent, atMs, message, evidence: { ...evidence, allowed } })
+      say('flow-unlogged', { source: hexOf(agent), atMs, message, evidence: { ...evidence, allowed } })
     }
     // An agent whose traffic nobody exports is none that went missing.
     if (carriedBytes < MIN_CARRIED || known.get(agent) === undefined || flowBytes >= carriedBytes * MIN_SHOWN) return
     const message = `Packets of ${mib(carriedBytes)} are logged for agent ${short(agent)}; its traffic shows ${mib(flowBytes)}.`
-    say('log-unflowed', { source: agent, atMs, message, evidence })
+    say('log-unflowed', { source: hexOf(agent), atMs, message, evidence })
   }
   const tick = (nowMs: number) => {
     const closed = Math.floor((nowMs - LATE_MS) / HOUR_MS)
     if (closed <= judgedHour) return
     judgedHour = closed
-    for (const [name, account] of [...accounts.entries()]) {
+    for (const [name, account] of accounts.entries()) {
       if (account.hour >= closed) continue
       accounts.delete(name)
-      judge(name.split(' ')[0] as string, account)
+      judge(account.agent, account)
     }
   }
   return {
     entry({ kind, subject, addendum, timeMs }) {
       tick(timeMs)
       const agent = kind === 'attempt' ? addendum?.decision?.agent : undefined
-      if (agent !== undefined) accountOf(toHex(agent), timeMs).carriedBytes += requests.get(toHex(subject)) ?? 0
+      if (agent !== undefined) accountOf(keyOf(agent), timeMs).carriedBytes += requests.get(keyOf(subject)) ?? 0
     },
     packet({ id, kind, sender, bytes, outcome, timeMs }) {
       if (outcome !== 'taken') return
-      if (kind === 'REQUEST') requests.set(toHex(id), bytes)
-      else if (kind !== 'CANCEL') accountOf(toHex(sender), timeMs).carriedBytes += bytes
+      if (kind === 'REQUEST') requests.set(keyOf(id), bytes)
+      else if (kind !== 'CANCEL') accountOf(keyOf(sender), timeMs).carriedBytes += bytes
     },
     flow({ agent, timeMs, bytes }) {
       tick(timeMs)
-      const name = toHex(agent)
+      const name = keyOf(agent)
       accountOf(name, timeMs).flowBytes += bytes
       known.set(name, true)
     },

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { toHex } from '@mystranet/sdk/bytes'
 import type { LogEntry } from '../entry.ts'
+import { keyOf } from '../key.ts'
 import { recentMap } from '../recent.ts'
 import type { Random } from './random.ts'
 
@@ -23,7 +23,7 @@ export function leafWriter(random: Random): LeafWriter {
   let lastMs = 0
   return {
     write(draft) {
-      const name = toHex(draft.partition)
+      const name = keyOf(draft.partition)
       const before = heads.get(name)
       const seq = (before?.seq ?? 0n) + 1n
       const leafHash = random.bytes(32)
