@@ -33,6 +33,8 @@ const primitives = () => import('./primitives.ts')
 const packet = () => import('./packet.ts')
 const stream = () => import('./stream.ts')
 const detector = () => import('../packages/detector/bench/gguf.ts')
+const packets = () => import('../packages/detector/bench/packets.ts')
+const floods = () => import('../packages/detector/bench/floods.ts')
 const scorer = () => import('../packages/detector/bench/scorer.ts')
 
 /** Rows whose subject or whose measurement is not built yet, by the first word of their ids. */
@@ -66,7 +68,10 @@ export const MEASURES: readonly Measure[] = [
     ids: ['fabric.faults.lost', 'fabric.faults.doubled', 'fabric.faults.truncated'],
     run: async (options) => (await import('./faults.ts')).faults(options),
   },
+  single('detector.packets', async () => (await packets()).packets()),
   single('detector.scorer.vs_ort', async () => (await scorer()).scorerVsOrt()),
   single('detector.gguf.header', async () => (await detector()).ggufHeader()),
   single('detector.gguf.hash', async () => (await detector()).ggufHash()),
+  single('detector.floods.families', async () => (await floods()).floodFamilies()),
+  single('detector.ece', async () => (await floods()).floodEce()),
 ]

@@ -33,6 +33,8 @@ class Windows:
     kind: np.ndarray  # Index into CLASSES.
     captures: list[dict]
     duplicates: int
+    # Benign windows by source, and those on which a rule fired: models do not look at them.
+    by_source: tuple[int, int]
 
     def rows(self, mask) -> np.ndarray:
         return np.flatnonzero(mask)
@@ -53,6 +55,7 @@ def load(min_rate: float) -> Windows:
     names = [each["name"] for each in features]
     table = pd.read_csv(DATA / "windows.csv", dtype={"rules": str}, keep_default_na=True)
     # Only destinations: a flood is something that a destination gets. Of equal rows of one kind the first stays.
+    by_source = table[(table["group"] == "source") & (table["kind"] == "benign")]["rules"]
     table = table[table["group"] == "destination"]
     whole = len(table)
     table = table.drop_duplicates([*names, "kind"]).reset_index(drop=True)
@@ -75,6 +78,7 @@ def load(min_rate: float) -> Windows:
         kind=kind,
         captures=meta["captures"],
         duplicates=whole - len(table),
+        by_source=(len(by_source), int(by_source.notna().sum())),
     )
 
 
