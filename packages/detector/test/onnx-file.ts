@@ -4,14 +4,25 @@
 
 type Value = number | string
 /** Numbers are integers unless they are in `floats`. */
-export type AttributeSpec = Value | readonly Value[] | { readonly floats: readonly number[] }
+export type AttributeSpec =
+  | Value
+  | readonly Value[]
+  | { readonly floats: readonly number[] }
+  /** Fields of the attribute as they are, after its name. */
+  | { readonly raw: Uint8Array }
+
+/** A list of pairs where a name is to stand twice. */
+type Named<T> = Readonly<Record<string, T>> | readonly (readonly [name: string, value: T])[]
+
+const pairsOf = <T>(named: Named<T>): readonly (readonly [string, T])[] =>
+  Array.isArray(named) ? named : Object.entries(named as Readonly<Record<string, T>>)
 
 export interface NodeSpec {
   readonly operator: string
   readonly domain?: string
   readonly inputs: readonly string[]
   readonly outputs: readonly string[]
-  readonly attributes?: Readonly<Record<string, AttributeSpec>>
+  readonly attributes?: Named<AttributeSpec>
 }
 
 export interface FileSpec {
@@ -19,7 +30,7 @@ export interface FileSpec {
   readonly opsets?: Readonly<Record<string, number>>
   readonly inputs?: readonly PortSpec[]
   readonly outputs?: readonly PortSpec[]
-  readonly constants?: Readonly<Record<string, number>>
+  readonly constants?: Named<number>
   readonly nodes: readonly NodeSpec[]
   /** Appended to the model as it is. */
   readonly more?: Uint8Array
@@ -64,6 +75,7 @@ function attribute(name: string, spec: AttributeSpec): Uint8Array {
   const typed = (type: number, values: readonly Uint8Array[]) => join([field(1, name), join(values), field(20, type)])
   if (typeof spec === 'number') return typed(2, [field(3, spec)])
   if (typeof spec === 'string') return typed(3, [field(4, spec)])
+  if ('raw' in spec) return join([field(1, name), spec.raw])
   if ('floats' in spec)
     return typed(
       6,
@@ -85,7 +97,7 @@ const nodeOf = ({ operator, domain, inputs, outputs, attributes = {} }: NodeSpec
     ...inputs.map((name) => field(1, name)),
     ...outputs.map((name) => field(2, name)),
     field(4, operator),
-    ...Object.entries(attributes).map(([name, spec]) => field(5, attribute(name, spec))),
+    ...pairsOf(attributes).map(([name, spec]) => field(5, attribute(name, spec))),
     ...(domain === undefined ? [] : [field(7, domain)]),
   ])
 
@@ -114,7 +126,7 @@ export function onnxFile({
   const graph = join([
     ...nodes.map((node) => field(1, nodeOf(node))),
     field(2, 'detector'),
-    ...Object.entries(constants).map((constant) => field(5, constantOf(constant))),
+    ...pairsOf(constants).map((constant) => field(5, constantOf(constant))),
     ...inputs.map((port) => field(11, portOf(port))),
     ...outputs.map((port) => field(12, portOf(port))),
   ])
@@ -168,7 +180,7 @@ export function ensemble(trees: readonly TreeSpec[]) {
   } satisfies Readonly<Record<string, AttributeSpec>>
 }
 
-export const trees = (from: string, to: string, attributes: Readonly<Record<string, AttributeSpec>>): NodeSpec => ({
+export const trees = (from: string, to: string, attributes: Named<AttributeSpec>): NodeSpec => ({
   operator: 'TreeEnsembleRegressor',
   domain: 'ai.onnx.ml',
   inputs: [from],

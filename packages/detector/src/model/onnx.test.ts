@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import {
+  type AttributeSpec,
   boosted,
   ensemble,
   type FileSpec,
@@ -26,8 +27,11 @@ const refused = (bytes: Uint8Array): string => {
   return 'it was taken'
 }
 const withNodes = (...nodes: NodeSpec[]): FileSpec => ({ ...GOOD, nodes })
-const withForest = (attributes: NonNullable<NodeSpec['attributes']>): FileSpec =>
-  withNodes(trees('features', 'margin', { ...good, ...attributes }), ...CALIBRATION)
+const withForests = (attributes: NonNullable<NodeSpec['attributes']>): FileSpec =>
+  withNodes(trees('features', 'margin', attributes), ...CALIBRATION)
+const join = (...parts: Uint8Array[]) => Uint8Array.from(parts.flatMap((part) => [...part]))
+const withForest = (attributes: Readonly<Record<string, AttributeSpec>>): FileSpec =>
+  withForests({ ...good, ...attributes })
 const without = (name: string) => {
   const { [name as keyof typeof good]: _, ...rest } = good
   return withNodes(trees('features', 'margin', rest), ...CALIBRATION)
@@ -155,6 +159,25 @@ describe('readOnnx', () => {
     ['a name with a line feed', /printable ASCII/, { ...GOOD, constants: { 'a\n': 1 } }],
     ['a long name', /257 bytes/, { ...GOOD, constants: { ['a'.repeat(257)]: 1 } }],
     [
+      'a constant that stands twice',
+      /constant slope stands twice/,
+      {
+        ...GOOD,
+        constants: [
+          ['slope', 1],
+          ['slope', 2],
+        ],
+      },
+    ],
+    [
+      '65 constants',
+      /more than 64 constants/,
+      { ...GOOD, constants: Array.from({ length: 65 }, (_, at) => [`c${at}`, at] as const) },
+    ],
+    ['65 nodes', /more than 64 nodes/, withNodes(...Array.from({ length: 65 }, () => FOREST))],
+    ['a third input of a node', /third input/, withNodes({ ...FOREST, inputs: ['a', 'b', 'c'] })],
+    ['a second output of a node', /second output/, withNodes({ ...FOREST, outputs: ['a', 'b'] })],
+    [
       'an operator that we do not have',
       /ai.onnx.Relu/,
       withNodes(FOREST, { operator: 'Relu', inputs: ['margin'], outputs: ['probability'] }),
@@ -213,6 +236,24 @@ describe('readOnnx', () => {
 
   const TREES: readonly (readonly [what: string, says: RegExp, spec: FileSpec])[] = [
     ['an attribute that we do not compute', /the attribute base_values/, withForest({ base_values: { floats: [1] } })],
+    ['two numbers for one', /n_targets of the ensemble is 1,1/, withForest({ n_targets: [1, 1] })],
+    [
+      'an attribute that stands twice',
+      /n_targets stands twice/,
+      withForests([...Object.entries(good), ['n_targets', 1]]),
+    ],
+    ['33 attributes', /over 32 attributes/, withForests(Array.from({ length: 33 }, (_, at) => [`a${at}`, 1] as const))],
+    [
+      'numbers that say they are texts',
+      /of another type/,
+      withForest({ n_targets: { raw: join(field(3, 1), field(20, 3)) } }),
+    ],
+    [
+      'texts that say they are numbers',
+      /of another type/,
+      withForest({ n_targets: { raw: join(field(4, 'SUM'), field(20, 2)) } }),
+    ],
+    ['an attribute of a type that we do not read', /has type 4/, withForest({ n_targets: { raw: field(20, 4) } })],
     ['two targets', /n_targets/, withForest({ n_targets: 2 })],
     ['an average', /aggregate_function/, withForest({ aggregate_function: 'AVERAGE' })],
     ['a transformation afterwards', /post_transform/, withForest({ post_transform: 'LOGISTIC' })],
