@@ -32,6 +32,8 @@ export interface FileSpec {
   readonly outputs?: readonly PortSpec[]
   readonly constants?: Named<number>
   readonly nodes: readonly NodeSpec[]
+  /** Appended to the graph as it is. */
+  readonly moreOfGraph?: Uint8Array
   /** Appended to the model as it is. */
   readonly more?: Uint8Array
 }
@@ -121,6 +123,7 @@ export function onnxFile({
   outputs = OUTPUTS,
   constants = {},
   nodes,
+  moreOfGraph = new Uint8Array(0),
   more = new Uint8Array(0),
 }: FileSpec): Uint8Array {
   const graph = join([
@@ -129,6 +132,7 @@ export function onnxFile({
     ...pairsOf(constants).map((constant) => field(5, constantOf(constant))),
     ...inputs.map((port) => field(11, portOf(port))),
     ...outputs.map((port) => field(12, portOf(port))),
+    moreOfGraph,
   ])
   const sets = Object.entries(opsets).map(([domain, version]) =>
     field(8, join([...(domain === '' ? [] : [field(1, domain)]), field(2, version)])),

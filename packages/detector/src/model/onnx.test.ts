@@ -27,9 +27,15 @@ const refused = (bytes: Uint8Array): string => {
   return 'it was taken'
 }
 const withNodes = (...nodes: NodeSpec[]): FileSpec => ({ ...GOOD, nodes })
+const join = (...parts: Uint8Array[]) => Uint8Array.from(parts.flatMap((part) => [...part]))
+/** 1 as a float32, little-endian. */
+const ONE = Uint8Array.of(0, 0, 0x80, 0x3f)
+const withConstant = (...fields: Uint8Array[]): FileSpec => ({
+  ...GOOD,
+  moreOfGraph: field(5, join(...fields, field(8, 'c'))),
+})
 const withForests = (attributes: NonNullable<NodeSpec['attributes']>): FileSpec =>
   withNodes(trees('features', 'margin', attributes), ...CALIBRATION)
-const join = (...parts: Uint8Array[]) => Uint8Array.from(parts.flatMap((part) => [...part]))
 const withForest = (attributes: Readonly<Record<string, AttributeSpec>>): FileSpec =>
   withForests({ ...good, ...attributes })
 const without = (name: string) => {
@@ -168,6 +174,19 @@ describe('readOnnx', () => {
           ['slope', 2],
         ],
       },
+    ],
+    ['a constant of doubles', /constant c has type 11/, withConstant(field(1, 1), field(2, 11), field(4, ONE))],
+    ['a constant of two', /shape \[2\]/, withConstant(field(1, 2), field(2, 1), field(4, ONE))],
+    ['a constant of no value', /wanted one float/, withConstant(field(1, 1), field(2, 1))],
+    [
+      'a constant of a value more',
+      /wanted one float/,
+      withConstant(field(1, 1), field(2, 1), field(4, join(ONE, ONE))),
+    ],
+    [
+      'an output of doubles',
+      /p has elements of type 11/,
+      { ...GOOD, outputs: [], moreOfGraph: field(12, join(field(1, 'p'), field(2, field(1, field(1, 11))))) },
     ],
     [
       '65 constants',
