@@ -1,10 +1,13 @@
 /** The detector's loop on a real `weave up`: what is seen, signed, logged, shown, judged, and what that moves. */
-import { writeFile } from 'node:fs/promises'
+import { cp, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Observation } from '@mystranet/detector/loop'
+import { shippedModel } from '@mystranet/detector/model/node'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ggufFile } from '../../detector/test/gguf-file.ts'
+import { ethernet, ip4, pcap, tcp } from '../../detector/test/wire.ts'
 import { askAdmin } from '../src/admin/client.ts'
-import type { FindingDocument, FindingsDocument } from '../src/admin/findings.ts'
+import type { DetectorDocument, FindingDocument, FindingsDocument } from '../src/admin/findings.ts'
 import { stateFolder } from '../src/state.ts'
 import { ended, type Place, place, spawnWeave, type Up, until } from './weave.ts'
 
@@ -67,6 +70,117 @@ test('the same thing seen again and again is one finding more, not thousands', a
   await confirmed((finding) => finding.source === source)
   expect((await listed()).findings.filter((finding) => finding.source === source)).toHaveLength(1)
 }, 60_000)
+
+/** A SYN flood from addresses of its own each, 1,000 a second, as a capture. */
+const synFlood = (packets: number, startS = 1_700_000_000) =>
+  pcap(
+    Array.from({ length: packets }, (_, i) => ({
+      frame: ethernet(
+        ip4(tcp({ flags: 2, sourcePort: 1_024 + i }), {
+          source: [10, 1, i >> 8, i & 255],
+          destination: [192, 0, 2, 5],
+        }),
+      ),
+      seconds: startS + Math.floor(i / 1_000),
+      fraction: (i % 1_000) * 1_000,
+    })),
+  )
+
+test('a flood in a capture that weave collect reads is a finding in the log', async () => {
+  await writeFile(here.path('flood.pcap'), synFlood(2_000))
+  const collected = await here.weave('collect', '--capture', here.path('flood.pcap'), '--tell')
+  expect(collected.stderr).toMatch(/2000 frames, \d+ windows of attacks/)
+  expect(collected.code).toBe(0)
+  const verdicts = collected.stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { subject: string })
+  expect(verdicts.some(({ subject }) => subject === '192.0.2.5')).toBe(true)
+  const found = await confirmed(({ source }) => source.endsWith(' 192.0.2.5'))
+  expect(found.type).toMatch(/^flow\./)
+  const missing = await here.weave('collect', '--capture', here.path('none.pcap'))
+  expect(missing.stderr).toContain('Cannot read the capture')
+  expect(missing.code).toBe(2)
+  expect((await here.weave('collect', '--tell')).code).toBe(2)
+}, 90_000)
+
+const thresholds = async () =>
+  new Map(
+    (JSON.parse((await here.weave('detector', 'show', '--json')).stdout) as DetectorDocument).thresholds.map((each) => [
+      each.name,
+      each,
+    ]),
+  )
+
+test('an operator’s word moves the threshold behind a finding, within the bounds of the signed manifest', async () => {
+  const tunes = 'flood/tcp-flood/fpr-1e-3'
+  const before = (await thresholds()).get(tunes)
+  if (before === undefined) throw new Error('no such threshold')
+  expect(before.at).toBe(before.standard)
+  const step = (before.most - before.least) / 20
+  const sources = ['a', 'b', 'c']
+  await see(...sources.map((source) => observation({ source, tunes, type: 'flow.tcp-flood' })))
+  for (const source of sources) {
+    const { id } = await confirmed((finding) => finding.source === source)
+    expect(await here.weave('findings', 'overrule', id)).toMatchObject({ code: 0, stdout: `overruled ${id}\n` })
+  }
+  // Three words of one operator in a day are one step, as far as the bound lets it.
+  const moved = Math.min(before.standard + step, before.most)
+  await until('it moved', async () => (await thresholds()).get(tunes)?.at === moved, 30_000)
+  const { id } = await confirmed((finding) => finding.source === 'a')
+  await here.weave('findings', 'accept', id)
+  const back = Math.min(before.standard + step * 0.5, before.most)
+  await until('it moved back', async () => Math.abs(((await thresholds()).get(tunes)?.at ?? 0) - back) < 1e-9, 30_000)
+  for (const [name, { at, least, most }] of await thresholds()) {
+    expect([name, at >= least && at <= most]).toEqual([name, true])
+  }
+  const text = await metrics()
+  expect(text).toMatch(/weave_feedback_total\{topic="control.evidence.v1",taken="taken"\} 4/)
+  expect(text).toMatch(/weave_feedback_total\{topic="control.reputation.v1",taken="taken"\} 4/)
+}, 120_000)
+
+test('a new model is verified, tried on live rows, and serves; a changed one is refused, and either is in the log', async () => {
+  const shipped = shippedModel('flood')
+  const good = here.path('good')
+  await cp(shipped, good, { recursive: true })
+  const serving = (JSON.parse((await here.weave('detector', 'show', '--json')).stdout) as DetectorDocument).models
+  const version = serving.find(({ id }) => id === 'flood')?.version
+  expect(version).toMatch(/^\d+\.\d+\.\d+$/)
+
+  for (const [file, code] of [
+    ['manifest.json', 'SIGNATURE_INVALID'],
+    ['model.onnx', 'MODEL_DIGEST_MISMATCH'],
+  ] as const) {
+    const bad = here.path(`bad-${file}`)
+    await cp(shipped, bad, { recursive: true })
+    const bytes = await readFile(join(bad, file))
+    // In a manifest a digit of the digest, in a graph whatever is there.
+    const at = Math.max(bytes.indexOf('onnxSha256') + 20, 20)
+    bytes[at] = bytes[at] === 0x30 ? 0x31 : 0x30
+    await writeFile(join(bad, file), bytes)
+    const refused = await here.weave('detector', 'reload', bad)
+    expect(refused.stderr).toContain(code)
+    expect(refused.code).toBe(1)
+  }
+  const { id } = await confirmed(({ type }) => type === 'model.refused')
+  expect((await here.weave('findings', 'show', id)).stdout).toMatch(/SIGNATURE_INVALID|MODEL_DIGEST_MISMATCH/)
+
+  expect(await here.weave('detector', 'reload', good)).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining(`version ${version} in its shadow`),
+  })
+  await writeFile(here.path('long.pcap'), synFlood(30_000, 1_700_001_000))
+  const served = async () =>
+    (await listed()).findings.some(({ type, state }) => type === 'serve-model' && state === 'confirmed')
+  await until(
+    'the new one serves',
+    async () => {
+      await here.weave('collect', '--capture', here.path('long.pcap'), '--tell')
+      return served()
+    },
+    60_000,
+  )
+}, 180_000)
 
 test('an observation that is none is refused', async () => {
   await expect(see(observation({ severity: 11 }))).rejects.toMatchObject({ code: 'DOCUMENT_MALFORMED' })

@@ -4,9 +4,12 @@
  * @module
  */
 import { type BookedFinding, type FindingState, parseObservation } from '@mystranet/detector/loop'
+import { CODES } from '@mystranet/schemas/codes'
 import { parseMessage, parseSigned } from '@mystranet/schemas/topics'
 import { toHex } from '@mystranet/sdk/bytes'
+import { PacketError } from '@mystranet/sdk/errors'
 import { Hono } from 'hono'
+import { codeOf } from '../exit.ts'
 import type { RunningDetector } from '../up/detector.ts'
 import type { ModelState } from '../up/detector-models.ts'
 
@@ -54,6 +57,13 @@ export interface DetectorDocument {
   }[]
 }
 
+/** Rows that another program's model scored: a candidate here is tried on them, too. NaN is null. */
+export interface LiveRows {
+  readonly id: string
+  readonly rows: readonly (readonly (number | null)[])[]
+}
+
+const MAX_ROWS = 256
 const ID = ':id{[0-9a-f]{64}}'
 const STATES: readonly string[] = ['waiting', 'published', 'confirmed', 'dead'] satisfies readonly FindingState[]
 const MAX_FINDINGS = 1_000
@@ -91,11 +101,25 @@ export function findingRoutes(detector: () => RunningDetector): Hono {
     })
     return context.json({ models: models.list(), thresholds: await Promise.all(thresholds) } satisfies DetectorDocument)
   })
+  app.post('/detector/rows', async (context) => {
+    const { id, rows } = (await context.req.json()) as LiveRows
+    const server = detector().models.server(id)
+    const flat = Float32Array.from(rows.slice(0, MAX_ROWS).flat(), (value) => value ?? Number.NaN)
+    await server?.score(flat, Math.min(rows.length, MAX_ROWS))
+    return context.json({})
+  })
   app.post('/detector/models', async (context) => {
     const { folder } = (await context.req.json()) as { folder: string }
-    return context.json(await detector().models.offer(folder))
+    return context.json(await detector().models.offer(folder).catch(rethrow))
   })
   return app
+}
+
+/** Codes of artifacts travel nowhere else, and are in no table of refusals: the message carries them. */
+function rethrow(cause: unknown): never {
+  const code = codeOf(cause)
+  if (code === undefined || Object.hasOwn(CODES, code)) throw cause
+  throw new PacketError('NOT_PERMITTED', `${(cause as Error).message} (${code})`, { cause })
 }
 
 function documentOf(finding: BookedFinding): FindingDocument {

@@ -205,9 +205,10 @@ describe('the models of a detector', () => {
   })
 
   it('serves the first model at once where none did, and names none that it does not know', async () => {
-    const { models, state } = await open(join(folder, 'nothing'))
+    const { models, state, seen } = await open(join(folder, 'nothing'))
     await expect(models.offer(join(folder, 'nothing'))).rejects.toMatchObject({ code: 'NOT_FOUND' })
     await expect(artifact('other', { id: 'other' }).then(models.offer)).rejects.toMatchObject({ code: 'NOT_FOUND' })
+    expect(seen).toMatchObject([{ type: 'model.refused', source: 'other', detail: { code: 'NOT_FOUND' } }])
     expect(await models.offer(await artifact('first'))).toEqual({ id: ID, version: '1.0.0', candidate: undefined })
     expect(state()?.version).toBe('1.0.0')
     expect((await open(join(folder, 'nothing'))).state()?.version).toBe('1.0.0')

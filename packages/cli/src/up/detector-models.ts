@@ -22,7 +22,7 @@ import {
 import { readArtifact } from '@mystranet/detector/model/node'
 import { PacketError } from '@mystranet/sdk/errors'
 import { codeOf } from '../exit.ts'
-import { makeFolder, readFileIfThere, writeFileWhole } from '../state.ts'
+import { makeFolder, readFileIfThere, type StateFolder, writeFileWhole } from '../state.ts'
 
 export interface ModelState {
   readonly id: string
@@ -60,10 +60,12 @@ export interface ModelsPlace extends Pick<LoadOptions, 'publishers'> {
   onServer(id: string, server: ModelServer): void
 }
 
+/** Where they lie in a state folder. */
+export const modelsFolder = ({ detector }: StateFolder): string => join(detector, 'models')
+
 /** Loads what was kept, or else what the release brings. One that cannot be loaded is a finding, and the next is tried. */
 export async function openDetectorModels(place: ModelsPlace): Promise<DetectorModels> {
   const slots = new Map(place.expected.map((expected) => [expected.id, slotOf(place, expected)]))
-  await makeFolder(place.folder)
   for (const slot of slots.values()) await slot.open()
   const serving = () => [...slots.values()].flatMap(({ server }) => server() ?? [])
   return {
@@ -75,11 +77,10 @@ export async function openDetectorModels(place: ModelsPlace): Promise<DetectorMo
       const id = claimedId(artifact)
       const slot = slots.get(id)
       if (slot === undefined) {
-        const wanted = [...slots.keys()].join(', ')
-        throw new PacketError(
-          'NOT_FOUND',
-          `Cannot use the model in ${folder}: it says it is ${id}, wanted one of ${wanted}`,
-        )
+        const state = `it says it is ${id}, wanted one of ${[...slots.keys()].join(', ')}`
+        const error = new PacketError('NOT_FOUND', `Cannot use the model in ${folder}: ${state}`)
+        place.observe(refusal(artifact, id, error, 'none'))
+        throw error
       }
       await slot.offer(artifact)
       return slot.state()
@@ -102,16 +103,7 @@ function slotOf(place: ModelsPlace, expected: ExpectedModel) {
   const pointer = join(place.folder, `${id}.json`)
 
   const refused = (artifact: ModelArtifact, error: unknown, version?: string) =>
-    place.observe({
-      type: 'model.refused',
-      source: id,
-      severity: 8,
-      confidence: 1,
-      modelVersion: server === undefined ? `${id} none` : `${id}@${server.manifest.version}`,
-      detail: { id, version, code: codeOf(error), message: messageOf(error), manifestSha256: digestOf(artifact) },
-      atMs: Date.now(),
-      once: `${digestOf(artifact)} ${codeOf(error)}`,
-    })
+    place.observe(refusal(artifact, id, error, server?.manifest.version ?? 'none', version))
   const decided = (action: string, artifact: ModelArtifact, version: string, error?: Error) => {
     const atMs = Date.now()
     const params = {
@@ -135,6 +127,7 @@ function slotOf(place: ModelsPlace, expected: ExpectedModel) {
   }
   const keep = async (artifact: ModelArtifact) => {
     const name = `${id}-${digestOf(artifact).slice(0, 16)}`
+    await makeFolder(place.folder)
     await makeFolder(join(place.folder, name))
     await writeFileWhole(join(place.folder, name, 'model.onnx'), artifact.onnx)
     await writeFileWhole(join(place.folder, name, 'manifest.json'), artifact.manifest)
@@ -196,6 +189,22 @@ function slotOf(place: ModelsPlace, expected: ExpectedModel) {
   }
 }
 
+/** @param serving What goes on. @param version That the refused one says it is. */
+function refusal(artifact: ModelArtifact, id: string, error: unknown, serving: string, version?: string): Observation {
+  const code = codeOf(error)
+  const manifestSha256 = digestOf(artifact)
+  return {
+    type: 'model.refused',
+    source: id,
+    severity: 8,
+    confidence: 1,
+    modelVersion: `${id}@${serving}`,
+    detail: { id, version, code, message: messageOf(error), manifestSha256 },
+    atMs: Date.now(),
+    once: `${manifestSha256} ${code}`,
+  }
+}
+
 async function keptFolder(folder: string, pointer: string): Promise<URL | undefined> {
   const bytes = await readFileIfThere(pointer)
   if (bytes === undefined) return undefined
@@ -207,7 +216,7 @@ async function keptFolder(folder: string, pointer: string): Promise<URL | undefi
 function claimedId({ manifest }: ModelArtifact): string {
   try {
     const { id } = JSON.parse(new TextDecoder().decode(manifest)) as { id: unknown }
-    return typeof id === 'string' ? id.slice(0, 64) : 'nothing'
+    return typeof id === 'string' && /^[a-z][a-z0-9-]{0,31}$/.test(id) ? id : 'nothing'
   } catch {
     return 'nothing'
   }

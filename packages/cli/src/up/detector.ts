@@ -6,6 +6,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
+import { EXPECTED_FLOOD_MODEL, EXPECTED_OUTLIER_MODEL } from '@mystranet/detector/ensemble'
 import { scanGguf } from '@mystranet/detector/gguf'
 import { EXPECTED_HTTP_MODEL, type HttpVerdict, httpModel } from '@mystranet/detector/l7'
 import { type BookedFinding, httpObservation, type Outbox, scanObservation, type Vote } from '@mystranet/detector/loop'
@@ -24,7 +25,7 @@ import { openIdentityFile, plainIdentityFile } from '@mystranet/sdk/keys/identit
 import { readIdentityFile, writeIdentityFile } from '@mystranet/sdk/keys/identity-file/node'
 import { instanceId } from '@mystranet/sdk/keys/instance-id'
 import { makeFolder, readFileIfThere, type StateFolder } from '../state.ts'
-import { type DetectorModels, openDetectorModels } from './detector-models.ts'
+import { type DetectorModels, modelsFolder, openDetectorModels } from './detector-models.ts'
 import type { Keys } from './keys.ts'
 
 export interface RunningDetector extends Pick<WiredLoop, 'observe' | 'tell' | 'threshold'> {
@@ -84,13 +85,17 @@ export async function startDetector({ router, state, keys, network }: DetectorPl
   })
   const tuned = new Map<string, number>()
   models = await openDetectorModels({
-    folder: join(state.detector, 'models'),
-    expected: [EXPECTED_HTTP_MODEL],
-    shipped: (id) => shippedModel(id as Parameters<typeof shippedModel>[0]),
+    folder: modelsFolder(state),
+    expected: [EXPECTED_HTTP_MODEL, EXPECTED_FLOOD_MODEL, EXPECTED_OUTLIER_MODEL],
+    shipped: shippedModel,
     observe: loop.observe,
     tell: loop.tell,
     onFault: fault,
-    onServer: (_, server) => router.requests.use(httpModel(server, () => tuned.get(HTTP_THRESHOLD) as number)),
+    onServer(id, server) {
+      if (id !== EXPECTED_HTTP_MODEL.id) return
+      const standard = () => models?.bounds().get(HTTP_THRESHOLD)?.standard ?? 1
+      router.requests.use(httpModel(server, () => tuned.get(HTTP_THRESHOLD) ?? standard()))
+    },
   })
   const opened = models
   const retune = async () => {

@@ -14,22 +14,37 @@ import { stopped } from './proxy.ts'
 export const collect: Command = {
   name: 'collect',
   summary: 'Receive NetFlow v5 and v9, IPFIX and sFlow v5 over UDP, and print each flow as one line of JSON.',
-  usage: ['[--listen HOST:PORT]'],
-  settings: [],
+  usage: ['[--listen HOST:PORT]', '--capture FILE|- [--tell]'],
+  settings: ['state'],
   flags: {
     listen: {
       type: 'string',
       placeholder: 'HOST:PORT',
       about: 'Where to receive; port 0 is a free one. Anybody who reaches it can send. Default: 127.0.0.1:2055.',
     },
+    capture: {
+      type: 'string',
+      placeholder: 'FILE|-',
+      about:
+        'Judge the packets of a capture (pcap, pcapng; - is standard input) instead, and print each window of an attack.',
+    },
+    tell: { type: 'boolean', about: 'With --capture: attacks become findings of the weave up in the state folder.' },
   },
   examples: [
     ['weave collect', 'from exporters of this machine'],
     ['weave collect --listen 192.0.2.10:4739 > flows.ndjson', 'from the network, IPFIX by its usual port'],
+    [
+      'tcpdump -w - -s 96 | weave collect --capture - --tell',
+      'what comes here, watched; attacks are signed and logged',
+    ],
   ],
   serves: true,
   async run(call) {
     if (call.args.length > 0) throw new UsageError(['weave collect takes flags only. See weave collect --help.'])
+    const capture = textFlag(call.flags, 'capture')
+    const isTold = call.flags['tell'] === true
+    if (capture !== undefined) return (await import('../capture.ts')).watchCapture(call, capture, isTold)
+    if (isTold) throw new UsageError(['--tell is for --capture: exports are printed, and not judged.'])
     const where = placeOf(textFlag(call.flags, 'listen') ?? '127.0.0.1:2055')
     const { terminal, signal } = call
     const collector = flowCollector((record) => terminal.out(lineOf(record)))

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { RULES } from '../flow/rule.ts'
 import { memorySource, scanGguf } from '../gguf/scan.ts'
 import { HTTP_RULES } from '../l7/rule.ts'
-import { flowObservation, httpObservation, logObservation, scanObservation } from './observed.ts'
+import { floodObservation, flowObservation, httpObservation, logObservation, scanObservation } from './observed.ts'
 
 describe('observations of the parts', () => {
   it('tells of a flow that is an attack, with its rules, and not of a clear one', () => {
@@ -98,5 +98,51 @@ describe('observations of the parts', () => {
       }),
       { seed: 2, numRuns: 300 },
     )
+  })
+})
+
+describe('floodObservation', () => {
+  const verdict = {
+    group: 'destination',
+    subject: '192.0.2.1',
+    verdict: 'attack',
+    sum: 1,
+    rules: [],
+    votes: [
+      { member: 'rules', vote: 0, weight: 1, score: 0 },
+      { member: 'trees', vote: 1, weight: 0.5, score: 4 },
+      { member: 'outlier', vote: 1, weight: 0.5, score: 4 },
+    ],
+    packets: 64,
+    startUs: 5_000_000,
+    rate: 900,
+    usualLimit: undefined,
+    probability: 0.9,
+    floodClass: 'udp-flood',
+    topFeatures: [],
+  } as unknown as Parameters<typeof floodObservation>[0]
+
+  it('names the threshold that made it an attack, and none where a rule would have', () => {
+    const seen = floodObservation(verdict, 'flood@1.0.0')
+    expect(seen).toMatchObject({
+      type: 'flow.udp-flood',
+      confidence: 0.9,
+      tunes: 'flood/udp-flood/fpr-1e-3',
+      atMs: 5_000,
+    })
+    expect(seen?.modelVersion).toContain('flood@1.0.0')
+    const half = verdict.votes.map((each) => (each.member === 'trees' ? { ...each, vote: 0.5 } : each))
+    expect(floodObservation({ ...verdict, votes: half }, '')?.tunes).toBe('flood/udp-flood/fpr-1e-2')
+    const [rule] = RULES
+    if (rule === undefined) throw new Error('no rule')
+    const told = floodObservation({ ...verdict, rules: [rule] }, '')
+    expect(told).toMatchObject({ type: `flow.${rule.family}`, severity: rule.severity })
+    expect(told?.tunes).toBeUndefined()
+  })
+
+  it('tells of no window that is clear, or that nobody is sure of', () => {
+    for (const says of ['clear', 'unsure'] as const) {
+      expect(floodObservation({ ...verdict, verdict: says }, '')).toBeUndefined()
+    }
   })
 })

@@ -4,6 +4,8 @@
  * @module
  */
 import type { LogFinding } from '../anomaly/finding.ts'
+import { LOOSE, STRICT } from '../ensemble/vote.ts'
+import type { FloodVerdict } from '../ensemble/watch.ts'
 import { EXTRACTOR_VERSION } from '../flow/feature.ts'
 import type { Verdict as FlowVerdict } from '../flow/watch.ts'
 import type { Severity } from '../gguf/checks.ts'
@@ -29,7 +31,30 @@ export function flowObservation(verdict: FlowVerdict): Observation | undefined {
     confidence: NO_PROBABILITY,
     modelVersion: EXTRACTOR_VERSION,
     detail: { packets, rate, rules: rules.map(({ id, says }) => ({ id, says })) },
-    atMs: Number.isFinite(startUs) ? Math.max(1, Math.floor(startUs / 1_000)) : Date.now(),
+    atMs: millisOf(startUs),
+  }
+}
+
+/**
+ * A window that rules and models called an attack; undefined when they did not, or were not sure.
+ *
+ * @param versions Of the models that voted, for people: `flood@1.0.0 flood-outlier@1.0.0`.
+ */
+export function floodObservation(verdict: FloodVerdict, versions: string): Observation | undefined {
+  if (verdict.verdict !== 'attack') return undefined
+  const { group, subject, rules, votes, floodClass, probability, topFeatures, packets, rate, startUs } = verdict
+  const trees = votes.find(({ member }) => member === 'trees')?.vote ?? 0
+  const limit = trees === 1 ? STRICT : LOOSE
+  return {
+    type: `flow.${rules[0]?.family ?? floodClass ?? 'flood'}`,
+    source: clipped(`${group} ${subject}`),
+    severity: rules[0]?.severity ?? 6,
+    confidence: probability ?? NO_PROBABILITY,
+    modelVersion: clipped(`${EXTRACTOR_VERSION} ${versions}`, 128),
+    // Where a rule fired it would have been called an attack whatever the threshold is.
+    tunes: rules.length === 0 && floodClass !== undefined && trees > 0 ? `flood/${floodClass}/${limit}` : undefined,
+    detail: { packets, rate, rules: rules.map(({ id, says }) => ({ id, says })), votes, topFeatures },
+    atMs: millisOf(startUs),
   }
 }
 
@@ -92,13 +117,14 @@ export function scanObservation(file: FileReport, atMs: number, digest?: string)
   }
 }
 
-const MAX_SOURCE_BYTES = 256
+/** Of a capture that has no times, now. */
+const millisOf = (us: number): number => (Number.isFinite(us) ? Math.max(1, Math.floor(us / 1_000)) : Date.now())
 
 /** Text of others, as long as the field is. */
-function clipped(text: string): string {
+function clipped(text: string, most = 256): string {
   const whole = text.toWellFormed()
   const bytes = new TextEncoder().encode(whole)
   if (bytes.length === 0) return 'unnamed'
-  if (bytes.length <= MAX_SOURCE_BYTES) return whole
-  return `${new TextDecoder().decode(bytes.subarray(0, MAX_SOURCE_BYTES - 6)).replace(/\ufffd+$/, '')}…`
+  if (bytes.length <= most) return whole
+  return `${new TextDecoder().decode(bytes.subarray(0, most - 6)).replace(/\ufffd+$/, '')}…`
 }
