@@ -14,6 +14,7 @@ import {
   ruleFor,
   senderOf,
   type World,
+  type WorldState,
   worldState,
 } from '../../packages/router/test/router-world.ts'
 import {
@@ -33,6 +34,8 @@ import type { Ledger } from './target.ts'
 
 export const NOW_MS = 1_790_000_000_000
 const DAY_MS = 86_400_000
+/** Every packet costs so long where no quorum comes. */
+const STUCK_MS = 50
 /** Places of the packets that every world begins with; what the fuzzer makes comes after them. */
 const FIRST = { epoch: BigInt(NOW_MS), seq: 1n }
 
@@ -71,7 +74,15 @@ const rulesOf = ({ agent, full, denied }: Cast): readonly Rule[] => [
   ruleFor('nobody.weave', []),
 ]
 
-export async function openHttpWorld(cast: Cast): Promise<HttpWorld> {
+const MOST = {
+  senderPerMinute: 1_000_000,
+  senderBurst: 1_000_000,
+  addressPerMinute: 10_000_000,
+  addressBurst: 10_000_000,
+  heartbeatMs: 10_000,
+}
+
+function stateOf(cast: Cast): WorldState {
   const stores = memoryStores({ queueLimit: 1_000_000 })
   const { queue } = stores
   const depth: typeof queue.depth = async (nowMs, agent) =>
@@ -79,19 +90,21 @@ export async function openHttpWorld(cast: Cast): Promise<HttpWorld> {
   // Not by spread: a store may keep its methods elsewhere.
   const state = worldState({ ...stores, queue: Object.assign(Object.create(queue) as typeof queue, { depth }) })
   state.clock.nowMs = NOW_MS
-  const most = {
-    senderPerMinute: 1_000_000,
-    senderBurst: 1_000_000,
-    addressPerMinute: 10_000_000,
-    addressBurst: 10_000_000,
-  }
-  const world = await openWorld(state, { ...most, commitDeadlineMs: 60_000, heartbeatMs: 10_000 })
+  return state
+}
+
+const requestBy =
+  (world: World, { agent, full }: Cast): HttpWorld['request'] =>
+  async (from, over = {}) =>
+    (await senderOf(world, from).request([agent, full], over)).bytes
+
+export async function openHttpWorld(cast: Cast, state = stateOf(cast)): Promise<HttpWorld> {
+  const world = await openWorld(state, { ...MOST, commitDeadlineMs: 60_000 })
   const { agent, full, user, revoked, denied, expired } = cast
   for (const party of [agent, full, user, revoked, denied, expired]) await world.enrol(party)
   await world.publish(rulesOf(cast))
   await revoke(world, revoked)
-  const request = async (from: Party, over: Partial<RequestDraft> = {}) =>
-    (await senderOf(world, from).request([agent, full], over)).bytes
+  const request = requestBy(world, cast)
   const { place = FIRST } = {}
   for (const later of [0n, 5n, 9n]) {
     const { status } = await senderOf(world, user).post(
@@ -100,6 +113,23 @@ export async function openHttpWorld(cast: Cast): Promise<HttpWorld> {
     if (status !== 202) throw new Error(`the world does not begin: ${status}`)
   }
   return { world, request, close: () => world.close() }
+}
+
+export interface StuckWorld extends HttpWorld {
+  /** A packet that is in the round on which no quorum comes. All that follow wait for another round. */
+  readonly held: Uint8Array
+}
+
+/** The same world, whose witnesses have fallen silent. */
+export async function openStuckWorld(cast: Cast): Promise<StuckWorld> {
+  const state = stateOf(cast)
+  await (await openHttpWorld(cast, state)).close()
+  state.witnessAnswers = false
+  const world = await openWorld(state, { ...MOST, commitDeadlineMs: STUCK_MS })
+  const request = requestBy(world, cast)
+  const held = await request(cast.user, { place: { epoch: FIRST.epoch + 9n, seq: 2n } })
+  await senderOf(world, cast.user).post(held as Uint8Array<ArrayBuffer>)
+  return { world, request, held, close: () => world.close() }
 }
 
 async function revoke(world: World, { identity, instance }: Party): Promise<void> {

@@ -18,7 +18,16 @@ import { formatInstanceId } from '../../../packages/sdk/src/keys/name.ts'
 import type { RequestDraft } from '../../../packages/sdk/src/packet/build.ts'
 import { cancelCore, replyCore } from '../../../packages/sdk/src/packet/build.ts'
 import { signBodiless } from '../../../packages/sdk/src/packet/seal.ts'
-import { type Cast, castOf, type HttpWorld, NOW_MS, openHttpWorld, withCore } from '../http-world.ts'
+import {
+  type Cast,
+  castOf,
+  type HttpWorld,
+  NOW_MS,
+  openHttpWorld,
+  openStuckWorld,
+  type StuckWorld,
+  withCore,
+} from '../http-world.ts'
 import { breakWire } from '../mutate/wire.ts'
 import { CORE_CHANGES, CORE_CODES } from '../packet-seed.ts'
 import type { Random } from '../random.ts'
@@ -27,6 +36,8 @@ import { utf8 } from '../vector.ts'
 
 /** Inputs to one world; the next has another, so that no store grows without end. */
 const INPUTS_OF_A_WORLD = 2_000
+/** What follows the path of a request for the world whose log has no quorum; the router itself does not look at it. */
+const STUCK = '?stuck'
 
 /** `METHOD path LF authorization LF content type LF LF body`; a dash where there is none. */
 const sent = (
@@ -79,6 +90,8 @@ export const target: Target = {
     'RECIPIENTS_MISMATCH',
     'CIPHERTEXT_MISMATCH',
     'RATE_LIMITED',
+    'LOG_BUSY',
+    'LOG_UNCONFIRMED',
     'REPLAYED',
     'EPOCH_STALE',
     'TABLE_STALE',
@@ -97,7 +110,12 @@ export const target: Target = {
     const cast = await castOf()
     const signed = createLedger()
     let http = await openHttpWorld(cast)
-    const made = createRequests(cast, signed, await openPacketJson(), () => http)
+    let opened: Promise<StuckWorld> | undefined
+    const stuck = () => {
+      opened ??= openStuckWorld(cast)
+      return opened
+    }
+    const made = createRequests({ cast, signed, json: await openPacketJson(), now: () => http, stuck })
     return {
       manner: 'bytes',
       seeds: await made.seeds(),
@@ -110,8 +128,10 @@ export const target: Target = {
       async run(input) {
         const request = requestOf(input)
         if (request === undefined) return 'UNSENDABLE'
-        const isPacket = request.method === 'POST' && new URL(request.url).pathname === '/v1/packets'
-        const response = await http.world.app.request(request)
+        const { pathname, search } = new URL(request.url)
+        const isPacket = request.method === 'POST' && pathname === '/v1/packets'
+        const { world } = search === STUCK ? await stuck() : http
+        const response = await world.app.request(request)
         if (response.status < 400) {
           const end = Buffer.from(input).indexOf('\n\n') + 2
           if (isPacket && response.status <= 202 && !request.headers.get('content-type')?.includes('json'))
@@ -128,12 +148,22 @@ export const target: Target = {
         const problem = (await response.json()) as { code?: string }
         return problem.code ?? 'NOT_FOUND'
       },
-      close: () => http.close(),
+      async close() {
+        await Promise.all([http.close(), opened?.then(({ close }) => close())])
+      },
     }
   },
 }
 
-function createRequests(cast: Cast, signed: Ledger, json: PacketJson, now: () => HttpWorld) {
+interface RequestDeps {
+  readonly cast: Cast
+  readonly signed: Ledger
+  readonly json: PacketJson
+  now(): HttpWorld
+  stuck(): Promise<StuckWorld>
+}
+
+function createRequests({ cast, signed, json, now, stuck }: RequestDeps) {
   const { user, agent } = cast
   let seq = 10n
   const place = () => ({ epoch: BigInt(NOW_MS) + 9n, seq: ++seq })
@@ -213,8 +243,11 @@ function createRequests(cast: Cast, signed: Ledger, json: PacketJson, now: () =>
     },
   })
   const first = { place: { epoch: BigInt(NOW_MS) + 9n, seq: 1n } }
+  const toStuck = (body: Uint8Array) => sent('POST', `/v1/packets${STUCK}`, body)
   const twists: readonly Twist[] = [
     asked(user),
+    { weight: 0.7, make: async () => toStuck((await stuck()).held) },
+    { make: async () => toStuck(await (await stuck()).request(user, { place: place() })) },
     asked(user, first),
     asked(user, { place: { epoch: BigInt(NOW_MS) - 1n, seq: 1n } }),
     ...(['revoked', 'expired', 'denied', 'stranger'] as const).map((name) => asked(cast[name])),
