@@ -24,7 +24,7 @@ function extracted(): Golden['windows'] {
       const values = FEATURES.map(({ name }, at) => [name, features?.[at] ?? Number.NaN] as const)
       windows.push({ group, subject, packets, features: Object.fromEntries(values) })
     },
-    { groups: ['destination', 'source', 'flow'], withFeatures: true, seed: 1 },
+    { groups: ['destination', 'source', 'flow'], withFeatures: ['destination', 'source', 'flow'], seed: 1 },
   )
   const reader = captureReader(watch.frame)
   reader.push(new Uint8Array(Buffer.from(golden.capture, 'base64')))

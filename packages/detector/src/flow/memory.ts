@@ -6,7 +6,7 @@
  */
 import { type Packet, RST, TCP, UDP } from '../capture/packet.ts'
 import type { Tally } from './tally.ts'
-import { PORTS, ROW, SOURCE_HASH, type Window } from './window.ts'
+import { DESTINATION_HASH, PORTS, ROW, SOURCE_HASH, type Window } from './window.ts'
 
 /** 8,192 bits: a quarter is set when a generation of 1,024 packets ends, each of another flow. */
 const WORDS = 256
@@ -18,7 +18,10 @@ const SUSTAINED_WINDOWS = 8
 export interface HostMemory {
   /** A packet went by: if its sender is a host that is remembered, it asks. O(1). */
   sent(packet: Packet, sourceHash: number, destinationHash: number): void
-  /** Fills what the tally says of earlier windows, then remembers this one. Of windows by destination only. */
+  /**
+   * Fills what the tally says of earlier windows, then remembers this one: of a destination the flows that come, of a source
+   * the hosts that it goes to. One memory holds windows of one group.
+   */
   recall(window: Window, tally: Tally): void
 }
 
@@ -73,6 +76,7 @@ export function hostMemory(maxHosts = 1024): HostMemory {
     },
     recall(window, tally) {
       const { hash, rows, times } = window
+      const bySource = window.group === 'source'
       const slot = hash & (maxHosts - 1)
       const isKnown = owner[slot] === hash
       if (!isKnown) forget(slot, hash, times[0]!)
@@ -81,7 +85,9 @@ export function hostMemory(maxHosts = 1024): HostMemory {
       let unasked = 0
       const at = slot * SLOT
       for (let row = 0; row < window.packets * ROW; row += ROW) {
-        const flow = flowHash(rows[row + SOURCE_HASH]!, rows[row + PORTS]!)
+        const flow = bySource
+          ? flowHash(rows[row + DESTINATION_HASH]!, 0)
+          : flowHash(rows[row + SOURCE_HASH]!, rows[row + PORTS]!)
         if (!holds(at, flow)) strangers++
         if (!holds(at + 2 * WORDS, flow)) unasked++
         const word = at + ((flow >>> 5) & (WORDS - 1))

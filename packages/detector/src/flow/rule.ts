@@ -40,7 +40,7 @@ const MOST = 0.6
 
 const share = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole)
 const spoofed = (t: Tally): boolean => t.packets >= 16 && share(t.sources.distinct, t.packets) >= MOST
-/** Nearly each packet of a flow that the host never saw. False of the host's first window: nothing is known of it. */
+/** Nearly each packet of a flow, or to a host, that was not seen before. False of a first window: nothing is known. */
 const fromStrangers = (t: Tally): boolean => t.packets >= 16 && share(t.strangers, t.packets) >= MOST
 
 /** All of them. A window may fire several. */
@@ -171,9 +171,10 @@ export const RULES: readonly Rule[] = [
     severity: 5,
     minRate: 0,
     says: 'this host tries many others',
+    // Monitoring sends echo requests to many hosts, but to the same ones again and again.
     shape: (t) =>
       t.packets >= 16 &&
-      Math.max(share(t.syn + t.odd, t.packets), share(t.echo, t.packets)) >= 0.8 &&
+      (share(t.syn + t.odd, t.packets) >= 0.8 || (share(t.echo, t.packets) >= 0.8 && fromStrangers(t))) &&
       share(t.destinations.distinct, t.packets) >= 0.7,
   },
 ]

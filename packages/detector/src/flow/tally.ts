@@ -67,7 +67,7 @@ export interface Tally {
   fromAmplifier: number
   laterUdp: number
   /**
-   * Of earlier windows (`memory.ts`), NaN where there were none: packets of flows that were not seen, packets that answer no
+   * Of earlier windows (`memory.ts`), NaN where there were none: packets of flows (of a source: to hosts) that were not seen, packets that answer no
    * question of the host, and packets per second over up to 32 windows.
    */
   strangers: number

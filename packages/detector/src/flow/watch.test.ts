@@ -92,6 +92,14 @@ describe('rules', () => {
     expect(verdicts.find(({ verdict }) => verdict === 'attack')?.subject).toBe('10.0.0.1')
   })
 
+  it.each([
+    ['a sweep', (i: number) => i, ['S02']],
+    ['monitoring', (i: number) => i % 50, []],
+  ])('S02 tells %s of pings from the other once it knows the source', (_, host, rules) => {
+    const pings: Of = (i) => ({ protocol: 1, icmpType: 8, icmpCode: 0, destination3: host(i) })
+    expect(firedOn(watched(64 * 4, 20, pings), 'source')).toEqual(rules)
+  })
+
   it('gives the strongest rule first', () => {
     const [first] = watched(64, 1000, tcp(SYN, fromAnywhere)).filter(({ group }) => group === 'destination')
     expect(first).toMatchObject({ verdict: 'attack', subject: '192.0.2.1', packets: 64, startUs: 0 })

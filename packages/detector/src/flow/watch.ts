@@ -82,12 +82,14 @@ export function trafficWatch(onVerdict: (verdict: Verdict) => void, options: Wat
   const features = new Float64Array(FEATURES.length)
   const { fill } = newTally(options.maxPackets ?? 64)
   const memory = hostMemory()
+  const sourceMemory = hostMemory()
   const packet = newPacket()
   const skipped = noSkips()
 
   const judge = (window: Window): void => {
     const tally = fill(window)
     if (window.group === 'destination') memory.recall(window, tally)
+    else if (window.group === 'source') sourceMemory.recall(window, tally)
     const subject = subjectOf(window)
     const host = `${window.group} ${subject}`
     const usualLimit = baselines.limit(host)

@@ -256,8 +256,8 @@ def missing(rows, reached: int) -> list[str]:
         "Benign volume is of one machine's loopback, without delay or loss, paced by timers that bunch packets; no capture of a large network.",
         "Pings are written by a packet builder: nothing here may send ICMP.",
         "No IPv6 flood, no carpet bombing over many destinations, no slow or HTTP flood (those are in the part on L7).",
-        "A host's first window is judged without memory: F04, F06 and F07 can call it only from the second on.",
+        "A host's first window is judged without memory: F04, F06, F07 and the ping sweep of S02 can call it only from the second on.",
         "Only pings of up to 80 packets a second are among the benign ones: F09 fires on a monitor that gets more than 100 ICMP packets a second and no baseline yet.",
         "Rules were changed after the first runs of the generators: only the fresh runs, and no given attack, are new to them.",
-        "Monitoring that pings many hosts fires S02 at its source, as a ping sweep does; both look the same.",
+        "Monitoring of more hosts than a memory holds (about a thousand) fires S02 at its source, as a ping sweep does.",
     ]
