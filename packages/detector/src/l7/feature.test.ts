@@ -25,8 +25,8 @@ describe('features of a window of requests', () => {
   it('are exact on records made by hand', () => {
     const records = [
       recordOf({ endMs: 0, startMs: -10, target: 1, isFirst: true, bytesIn: 100 }),
-      recordOf({ endMs: 100, startMs: 80, target: 1, status: 429, bytesIn: 100 }),
-      recordOf({ endMs: 200, startMs: 170, target: 2, status: 429, path: 'answers', bytesIn: 300 }),
+      recordOf({ endMs: 100, startMs: 80, target: 1, status: 400, bytesIn: 100 }),
+      recordOf({ endMs: 200, startMs: 170, target: 2, status: 404, path: 'answers', bytesIn: 300 }),
       recordOf({
         endMs: 203,
         startMs: 163,
@@ -68,10 +68,10 @@ describe('features of a window of requests', () => {
       'path.other': 0,
       'outcome.none': 0,
       'outcome.done': 0.5,
-      'outcome.refused': 0,
+      'outcome.refused': 0.25,
       'outcome.denied': 0,
-      'outcome.absent': 0,
-      'outcome.limited': 0.5,
+      'outcome.absent': 0.25,
+      'outcome.limited': 0,
       'outcome.failed': 0,
       'refusal.repeated': 0.25,
       'head.slow': 0,

@@ -88,7 +88,7 @@ export const HTTP_RULES: readonly HttpRule[] = [
     minPerS: 0,
     says: 'many connections that never say a word',
     looksAt: ['open.silent', 'open.silent.share', 'open.clients'],
-    shape: (t) => t.open.silent >= 96 && share(t.open.silent, notAnswering(t)) >= 0.5,
+    shape: (t) => t.open.silent >= 48 && share(t.open.silent, notAnswering(t)) >= 0.5,
   },
   {
     id: 'H07',
@@ -101,6 +101,17 @@ export const HTTP_RULES: readonly HttpRule[] = [
     looksAt: ['rate.sustained', 'rate.relative', 'path.log', 'target.distinct'],
     // Who reads all of the log asks for each tile once, as fast as it gets them.
     shape: (t) => share(t.paths.log, t.records) < 0.8 || share(t.targets.distinct, t.targets.of) < 0.5,
+  },
+  {
+    id: 'H11',
+    family: 'http-flood',
+    group: 'client',
+    severity: 6,
+    // More than one burst of 64.
+    minPerS: 15,
+    says: 'one client asks over and over for what hardly changes',
+    looksAt: ['rate.sustained', 'path.keys', 'path.health'],
+    shape: (t) => t.records >= 16 && share(t.paths.keys + t.paths.health, t.records) >= 0.9,
   },
   {
     id: 'H08',
@@ -117,7 +128,7 @@ export const HTTP_RULES: readonly HttpRule[] = [
     family: 'refusal-storm',
     group: 'client',
     severity: 5,
-    minPerS: 5,
+    minPerS: 8,
     says: 'one client goes on after refusals, as if it did not read them',
     looksAt: ['rate.sustained', 'outcome.done', 'refusal.repeated'],
     shape: (t) => t.records >= 16 && refusedShare(t) >= 0.9 && share(t.repeated, t.records) >= 0.7,

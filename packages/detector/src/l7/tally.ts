@@ -67,8 +67,9 @@ export function outcomeOf(status: number): Outcome {
   return status < 500 ? 'refused' : 'failed'
 }
 
-/** What a client gets that sends what it should, as often as it should, to a server that is well. */
-export const isRefusal = (outcome: Outcome): boolean => outcome !== 'done' && outcome !== 'none' && outcome !== 'failed'
+/** Requests that are wrong. One that comes too soon is not, and a batch has many of those; nor is one that meets a fault. */
+export const isRefusal = (outcome: Outcome): boolean =>
+  outcome === 'refused' || outcome === 'denied' || outcome === 'absent'
 
 /** What the records of a window do not say. */
 export type Around = Pick<

@@ -66,10 +66,10 @@ describe('rules for requests', () => {
 
   it('a flood is one by its rate for longer than a batch has it; whoever reads the log once is none', () => {
     const flood = setup()
-    play(flood.watch, 200, 10, () => ({}))
+    play(flood.watch, 200, 10, () => ({ path: 'answers' }))
     expect(new Set(flood.families('client'))).toEqual(new Set(['http-flood']))
     const burst = setup()
-    play(burst.watch, 200, 2, () => ({}))
+    play(burst.watch, 200, 2, () => ({ path: 'answers' }))
     expect(burst.families('client')).toEqual([])
     const mirror = setup()
     play(mirror.watch, 200, 10, (at) => ({ path: 'log', target: at + 1 }))
@@ -81,11 +81,17 @@ describe('rules for requests', () => {
 
   it('refusals without end are a storm; those of a program that waits are none', () => {
     const storm = setup()
-    play(storm.watch, 8, 20, () => ({ status: 400 }))
+    play(storm.watch, 10, 20, () => ({ status: 400, path: 'packets' }))
     expect(new Set(storm.families('client'))).toEqual(new Set(['refusal-storm']))
     const patient = setup()
-    play(patient.watch, 2, 60, () => ({ status: 400 }))
+    play(patient.watch, 2, 60, () => ({ status: 400, path: 'packets' }))
     expect(patient.families('client')).toEqual([])
+    const early = setup()
+    play(early.watch, 40, 20, () => ({ status: 429, path: 'packets' }))
+    expect(early.families('client')).toEqual([])
+    const keys = setup()
+    play(keys.watch, 20, 20, () => ({ path: 'keys' }))
+    expect(new Set(keys.families('client'))).toEqual(new Set(['http-flood']))
     const many = setup()
     play(many.watch, 200, 10, (at) => ({ status: 400, client: `c${at % 100}` }))
     expect(new Set(many.families('listener'))).toEqual(new Set(['http-flood', 'refusal-storm']))
@@ -178,7 +184,7 @@ describe('a model beside the rules', () => {
   })
   const judged = async (model: HttpModel, status = 200) => {
     const { watch, verdicts } = setup({ model })
-    play(watch, 64, 1, () => ({ status }))
+    play(watch, 64, 1, () => ({ status, path: 'answers' }))
     await watch.end()
     return verdicts
   }

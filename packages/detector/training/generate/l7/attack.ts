@@ -11,17 +11,19 @@ import { type Ask, fetchOf, rawSocket, rest, type Stage, until, visitor } from '
 const number = (parameters: Parameters, name: string): number => Number(parameters[name])
 const pickOf = <T>(random: Random, isUnseen: boolean, fitted: readonly T[], unseen: readonly T[]): T =>
   random.pick(isUnseen ? unseen : fitted)
+const wayOf = (isUnseen: boolean, at: number, fitted: readonly string[], unseen: readonly string[]): string =>
+  isUnseen ? unseen[at % unseen.length]! : fitted[at % fitted.length]!
 /** Apart from those of everybody else, so that windows can be labelled. */
 const attackerOf = (at: number): string => `127.200.${at >> 8}.${at & 255 || 1}`
-const SOURCES = { fitted: [1, 4, 32], unseen: [2, 12, 64] }
+const SOURCES = { fitted: [1, 4, 32], unseen: [2, 10, 48] }
 
 const slowHead: Persona = {
-  parameters: (random, unseen) => ({
+  parameters: (random, unseen, at) => ({
     connections: pickOf(random, unseen, [50, 120, 250], [35, 80, 400]),
     dripMs: pickOf(random, unseen, [1_000, 3_000, 10_000], [500, 2_000, 6_000]),
     sources: pickOf(random, unseen, SOURCES.fitted, SOURCES.unseen),
     rampMs: pickOf(random, unseen, [200, 4_000], [1_000, 2_500]),
-    does: pickOf(random, unseen, ['drips', 'stops', 'silent'], ['drips', 'stops', 'silent', 'asks-first']),
+    does: wayOf(unseen, at, ['drips', 'stops', 'silent'], ['drips', 'stops', 'silent', 'asks-first']),
   }),
   play: (stage, parameters) =>
     connections(stage, parameters, async (socket) => {
@@ -42,13 +44,13 @@ const slowHead: Persona = {
 }
 
 const slowBody: Persona = {
-  parameters: (random, unseen) => ({
+  parameters: (random, unseen, at) => ({
     connections: pickOf(random, unseen, [50, 120, 250], [35, 80, 400]),
     dripMs: pickOf(random, unseen, [1_000, 5_000], [500, 2_500]),
     bytes: pickOf(random, unseen, [1, 40], [8, 120]),
     sources: pickOf(random, unseen, SOURCES.fitted, SOURCES.unseen),
     rampMs: pickOf(random, unseen, [200, 4_000], [1_000, 2_500]),
-    does: pickOf(random, unseen, ['length', 'json'], ['length', 'json', 'chunked']),
+    does: wayOf(unseen, at, ['length', 'json'], ['length', 'json', 'chunked']),
   }),
   play: (stage, parameters) =>
     connections(stage, parameters, async (socket) => {
@@ -95,17 +97,12 @@ const GETS: Readonly<Record<string, Flood>> = {
 }
 
 const getFlood: Persona = {
-  parameters: (random, unseen) => ({
-    perS: pickOf(random, unseen, [120, 300, 700], [180, 450]),
+  parameters: (random, unseen, at) => ({
+    perS: pickOf(random, unseen, [80, 200, 400], [120, 300]),
     sources: pickOf(random, unseen, SOURCES.fitted, SOURCES.unseen),
     sockets: pickOf(random, unseen, [4, 30], [10, 60]),
     keeps: pickOf(random, unseen, [0, 1], [0, 1]),
-    does: pickOf(
-      random,
-      unseen,
-      ['one', 'busting', 'absent', 'answers'],
-      ['one', 'busting', 'absent', 'answers', 'page'],
-    ),
+    does: wayOf(unseen, at, ['one', 'busting', 'absent', 'answers'], ['one', 'busting', 'absent', 'answers', 'page']),
   }),
   play: (stage, parameters) => flood(stage, parameters, GETS[parameters['does'] as string]!),
 }
@@ -122,13 +119,13 @@ const POSTS: Readonly<Record<string, Flood>> = {
 }
 
 const postFlood: Persona = {
-  parameters: (random, unseen) => ({
-    perS: pickOf(random, unseen, [60, 150, 400], [90, 250]),
+  parameters: (random, unseen, at) => ({
+    perS: pickOf(random, unseen, [60, 150, 300], [90, 220]),
     sources: pickOf(random, unseen, SOURCES.fitted, SOURCES.unseen),
     sockets: pickOf(random, unseen, [4, 30], [10, 60]),
     bytes: pickOf(random, unseen, [50, 3_000], [400, 15_000]),
     keeps: pickOf(random, unseen, [0, 1], [0, 1]),
-    does: pickOf(random, unseen, ['garbage', 'unsigned', 'keys'], ['garbage', 'unsigned', 'keys', 'json']),
+    does: wayOf(unseen, at, ['garbage', 'unsigned', 'keys'], ['garbage', 'unsigned', 'keys', 'json']),
   }),
   play: (stage, parameters) =>
     flood(stage, parameters, (random, p) => ({ method: 'POST', ...POSTS[p['does'] as string]!(random, p) })),

@@ -1,6 +1,6 @@
 /**
- * Those who mean well, the ones that look as if they did not among them. Each scene takes its parameters from the split it
- * is played for: no value of `unseen` is in a run that anything was fitted on.
+ * Those who mean well, the ones that look as if they did not among them. What is fitted should know the variety of them, so
+ * all splits draw from the same values; runs of the test are others all the same.
  *
  * @module
  */
@@ -10,7 +10,8 @@ import { type Ask, fetchOf, packetOf, rawSocket, rest, type Stage, until, type V
 export type Parameters = Readonly<Record<string, number | string>>
 
 export interface Persona {
-  readonly parameters: (random: Random, isUnseen: boolean) => Parameters
+  /** @param at Number of the run, so that all ways are played. */
+  readonly parameters: (random: Random, isUnseen: boolean, at: number) => Parameters
   play(stage: Stage, parameters: Parameters): Promise<unknown>
 }
 
@@ -20,8 +21,7 @@ const addressOf = (random: Random): string =>
 const senderOf = (random: Random): number => random.between(1, 2 ** 31)
 const many = (count: number, one: (at: number) => Promise<unknown>): Promise<unknown> =>
   Promise.all(Array.from({ length: count }, (_, at) => one(at)))
-const choice = (random: Random, isUnseen: boolean, fitted: readonly number[], unseen: readonly number[]): number =>
-  random.pick(isUnseen ? unseen : fitted)
+const choice = (random: Random, ...of: readonly number[]): number => random.pick(of)
 
 /** Waits as long as it is told, and tries again. */
 async function patient(stage: Stage, from: Visitor, what: Ask, tries = 6): Promise<number> {
@@ -47,10 +47,10 @@ async function question(stage: Stage, from: Visitor, sender: number, tokens: num
 }
 
 const interactive: Persona = {
-  parameters: (random, unseen) => ({
-    users: choice(random, unseen, [5, 15, 40], [8, 25]),
-    thinkMs: choice(random, unseen, [800, 3_000], [1_500, 5_000]),
-    sharing: choice(random, unseen, [1, 6], [3, 10]),
+  parameters: (random) => ({
+    users: choice(random, 5, 15, 40, 8, 25),
+    thinkMs: choice(random, 800, 3_000, 1_500, 5_000),
+    sharing: choice(random, 1, 6, 3, 10),
   }),
   play(stage, parameters) {
     const { random } = stage
@@ -70,9 +70,9 @@ const interactive: Persona = {
 }
 
 const polling: Persona = {
-  parameters: (random, unseen) => ({
-    pollers: choice(random, unseen, [2, 8], [4, 12]),
-    everyMs: choice(random, unseen, [200, 1_000], [400, 2_500]),
+  parameters: (random) => ({
+    pollers: choice(random, 2, 8, 4, 12),
+    everyMs: choice(random, 200, 1_000, 400, 2_500),
   }),
   play: (stage, parameters) =>
     many(number(parameters, 'pollers'), async () => {
@@ -96,10 +96,10 @@ const polling: Persona = {
 }
 
 const batch: Persona = {
-  parameters: (random, unseen) => ({
-    workers: choice(random, unseen, [4, 16], [8, 32]),
-    bytes: choice(random, unseen, [2_000, 60_000], [8_000, 200_000]),
-    clients: choice(random, unseen, [1, 3], [2]),
+  parameters: (random) => ({
+    workers: choice(random, 4, 16, 8, 32),
+    bytes: choice(random, 2_000, 60_000, 8_000, 200_000),
+    clients: choice(random, 1, 3, 2),
   }),
   play: (stage, parameters) =>
     many(number(parameters, 'clients'), async () => {
@@ -119,10 +119,10 @@ const batch: Persona = {
 }
 
 const streams: Persona = {
-  parameters: (random, unseen) => ({
-    streams: choice(random, unseen, [10, 60], [30, 120]),
-    tokenMs: choice(random, unseen, [50, 400], [150, 1_000]),
-    sharing: choice(random, unseen, [1, 10], [4, 30]),
+  parameters: (random) => ({
+    streams: choice(random, 10, 60, 30, 120),
+    tokenMs: choice(random, 50, 400, 150, 1_000),
+    sharing: choice(random, 1, 10, 4, 30),
   }),
   play(stage, parameters) {
     const { random } = stage
@@ -141,10 +141,10 @@ const streams: Persona = {
 }
 
 const flashCrowd: Persona = {
-  parameters: (random, unseen) => ({
-    users: choice(random, unseen, [60, 200], [120, 300]),
-    withinMs: choice(random, unseen, [1_000, 4_000], [2_000]),
-    afterMs: choice(random, unseen, [5_000, 12_000], [8_000, 15_000]),
+  parameters: (random) => ({
+    users: choice(random, 60, 200, 120, 300),
+    withinMs: choice(random, 1_000, 4_000, 2_000),
+    afterMs: choice(random, 5_000, 12_000, 8_000, 15_000),
   }),
   async play(stage, parameters) {
     const { random } = stage
@@ -170,10 +170,10 @@ async function page(stage: Stage, from: Visitor): Promise<void> {
 
 /** Reads all of the log, as mirrors and auditors do, as fast as it gets it. */
 const mirror: Persona = {
-  parameters: (random, unseen) => ({
-    connections: choice(random, unseen, [2, 8], [4]),
-    tiles: choice(random, unseen, [300, 1_500], [700, 1_000]),
-    pauseMs: choice(random, unseen, [0, 20], [5, 10]),
+  parameters: (random) => ({
+    connections: choice(random, 2, 8, 4),
+    tiles: choice(random, 300, 1_500, 700, 1_000),
+    pauseMs: choice(random, 0, 20, 5, 10),
   }),
   async play(stage, parameters) {
     const { random } = stage
@@ -194,24 +194,25 @@ const mirror: Persona = {
 
 /** A bad network: heads in two parts, bodies of kilobytes a second, connections opened ahead and left. */
 const slowNetwork: Persona = {
-  parameters: (random, unseen) => ({
-    users: choice(random, unseen, [4, 12], [8, 20]),
-    bytesPerS: choice(random, unseen, [3_000, 20_000], [5_000, 10_000]),
-    headMs: choice(random, unseen, [150, 1_200], [500, 1_800]),
-    sharing: choice(random, unseen, [1, 3], [2]),
+  parameters: (random) => ({
+    users: choice(random, 4, 12, 8, 20),
+    bytesPerS: choice(random, 3_000, 20_000, 5_000, 10_000),
+    headMs: choice(random, 150, 1_200, 500, 1_800),
+    sharing: choice(random, 1, 3, 2),
   }),
   play(stage, parameters) {
     const { random } = stage
     let address = addressOf(random)
     return many(number(parameters, 'users'), async (at) => {
       if (at % number(parameters, 'sharing') === 0) address = addressOf(random)
-      const from = visitor(stage, address, 2)
+      const here = address
+      const from = visitor(stage, here, 2)
       const sender = senderOf(random)
       const everyMs = 400
       const piece = Math.ceil((number(parameters, 'bytesPerS') * everyMs) / 1e3)
       await until(stage, async () => {
-        const ahead = Array.from({ length: random.between(0, 4) }, () => rawSocket(stage, address))
-        await twoPartHead(stage, address, number(parameters, 'headMs') * (0.5 + random.next() / 2))
+        const ahead = Array.from({ length: random.between(0, 4) }, () => rawSocket(stage, here))
+        await twoPartHead(stage, here, number(parameters, 'headMs') * (0.5 + random.next() / 2))
         const body = packetOf(random, sender, random.logBetween(5_000, 60_000))
         await from.ask({ method: 'POST', path: '/v1/packets', body, piece, everyMs })
         await rest(stage, random.gap(4_000))
@@ -233,9 +234,9 @@ async function twoPartHead(stage: Stage, address: string, ms: number): Promise<v
 
 /** Programs that are broken and mean no harm: an old version whose packets are refused, a key that is not known, a crawler. */
 const broken: Persona = {
-  parameters: (random, unseen) => ({
-    programs: choice(random, unseen, [1, 5], [3]),
-    everyMs: choice(random, unseen, [1_000, 5_000], [600, 2_500]),
+  parameters: (random) => ({
+    programs: choice(random, 1, 5, 3),
+    everyMs: choice(random, 1_000, 5_000, 600, 2_500),
     does: random.pick(['malformed', 'unsigned', 'lost', 'crawls']),
   }),
   play: (stage, parameters) =>

@@ -4,7 +4,7 @@
  *     node --conditions=@mystranet/source packages/detector/training/generate/l7/run.ts FOLDER [SEED]
  *
  * FOLDER gets, of each run, `NAME.ndjson` (records and sweeps) and `NAME.json` (seed, parameters and when the attack began):
- * labels. Runs that are there already are left alone. Takes about 20 minutes; 4 runs at a time.
+ * labels. Runs that are there already are left alone. Takes about 10 minutes; 5 runs at a time.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -20,33 +20,35 @@ import type { Stage } from './visitor.ts'
 const [, , folder, seedText = '5'] = process.argv
 if (folder === undefined) throw new RangeError('Cannot play: no folder given, wanted one for the runs')
 const SERVER = fileURLToPath(new URL('../../../../router/bench/observed.ts', import.meta.url))
-const AT_ONCE = 4
-const BENIGN_MS = 40_000
-const QUIET_MS = 6_000
-const ATTACK_MS = 20_000
-const SPLITS = { fit: { benign: 16, attack: 6 }, calibrate: { benign: 10, attack: 3 }, test: { benign: 24, attack: 8 } }
+const AT_ONCE = 5
+const BENIGN_MS = 32_000
+const QUIET_MS = 4_000
+const ATTACK_MS = 17_000
+const SPLITS = { fit: { benign: 14, attack: 6 }, calibrate: { benign: 10, attack: 3 }, test: { benign: 20, attack: 8 } }
 
 type Split = keyof typeof SPLITS
 interface Run {
   readonly name: string
   readonly split: Split
+  readonly at: number
   readonly attack: string | undefined
 }
 
-/** Fit and calibration share their parameters' values, not their runs; those of the test are its own. */
+/** Attacks of fit and calibration share their parameters' values, not their runs; those of the test are its own. */
 const runs: Run[] = (Object.keys(SPLITS) as Split[]).flatMap((split) => [
   ...Array.from({ length: SPLITS[split].benign }, (_, at) => ({
     name: `${split}-benign-${at}`,
     split,
+    at,
     attack: undefined,
   })),
   ...Object.keys(ATTACKS).flatMap((attack) =>
-    Array.from({ length: SPLITS[split].attack }, (_, at) => ({ name: `${split}-${attack}-${at}`, split, attack })),
+    Array.from({ length: SPLITS[split].attack }, (_, at) => ({ name: `${split}-${attack}-${at}`, split, at, attack })),
   ),
 ])
 
-async function play({ name, split, attack }: Run): Promise<void> {
-  const random = randomFrom(seedOf(name, Number(seedText)))
+async function play({ name, split, at, attack }: Run): Promise<void> {
+  const random = randomFrom(Math.imul(seedOf(name, Number(seedText)), 0x9e3779b1))
   const isUnseen = split === 'test'
   const records = join(folder!, `${name}.ndjson`)
   const server = spawn(process.execPath, ['--conditions=@mystranet/source', SERVER, `${records}.part`], {
@@ -58,7 +60,7 @@ async function play({ name, split, attack }: Run): Promise<void> {
   // Two personas of a benign run and one of an attack's are always there; others come by chance.
   const wanted = Object.keys(PERSONAS).filter(() => random.chance(attack === undefined ? 0.5 : 0.25))
   if (!wanted.includes('interactive')) wanted.push('interactive')
-  const chosen = wanted.map((persona) => ({ persona, parameters: PERSONAS[persona]!.parameters(random, isUnseen) }))
+  const chosen = wanted.map((persona) => ({ persona, parameters: PERSONAS[persona]!.parameters(random, isUnseen, at) }))
   const playing = chosen.map(({ persona, parameters }) => PERSONAS[persona]!.play(stage, parameters))
   const restarts = attack === undefined && random.chance(0.3)
   let attackStartMs: number | undefined
@@ -70,7 +72,7 @@ async function play({ name, split, attack }: Run): Promise<void> {
   } else {
     await pause(QUIET_MS)
     attackStartMs = Date.now()
-    attackParameters = ATTACKS[attack]!.parameters(random, isUnseen)
+    attackParameters = ATTACKS[attack]!.parameters(random, isUnseen, at)
     playing.push(ATTACKS[attack]!.play(stage, attackParameters))
     await pause(ATTACK_MS)
   }
