@@ -33,7 +33,7 @@ const OPSETS: Readonly<Record<string, number>> = { 'ai.onnx': 17, 'ai.onnx.ml': 
 const ML = 'ai.onnx.ml'
 
 /**
- * @param bytes A whole file, at most 4 MiB, from anyone. About 20 ms a megabyte.
+ * @param bytes A whole file, at most 4 MiB, from anyone. About 50 ms a megabyte.
  * @throws {DetectorError} `MODEL_GRAPH_UNSUPPORTED`
  */
 export function readOnnx(bytes: Uint8Array): OnnxModel {

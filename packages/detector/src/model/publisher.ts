@@ -7,7 +7,7 @@
 
 /** A manifest of a model that is not named here is refused, whoever signed it. */
 export const PUBLISHERS: Readonly<Record<string, readonly string[]>> = {
-  flood: ['06dc4acb4015e09adf42da6b407bc3e982233671aab48b315db8b722740aa39f'],
-  'flood-outlier': ['f8341cb6739430137e8786f863b82f4963235e2e38bb9ebde812fc40456c34ee'],
+  flood: ['c832ddf35747556ff09ba192234de2fe0654ac58afa275b119dcac888ae10962'],
+  'flood-outlier': ['a267ca7c4109c92f693a83fabf3d0f41b275665a92533718393c89ebed7e3bcf'],
   pe: ['a8b2cd4ceee897883c51ce8ce7860a5c4126fabddbf1ebcecb1b4cad255e7b93'],
 }
