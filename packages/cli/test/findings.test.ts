@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Observation } from '@mystranet/detector/loop'
 import { shippedModel } from '@mystranet/detector/model/node'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { startBroker } from '../../../scripts/broker/server.ts'
 import { ggufFile } from '../../detector/test/gguf-file.ts'
 import { ethernet, ip4, pcap, tcp } from '../../detector/test/wire.ts'
 import { askAdmin } from '../src/admin/client.ts'
@@ -104,7 +105,7 @@ test('a flood in a capture that weave collect reads is a finding in the log', as
   expect((await here.weave('collect', '--tell')).code).toBe(2)
 }, 90_000)
 
-const thresholds = async () =>
+const thresholdsNow = async () =>
   new Map(
     (JSON.parse((await here.weave('detector', 'show', '--json')).stdout) as DetectorDocument).thresholds.map((each) => [
       each.name,
@@ -114,7 +115,7 @@ const thresholds = async () =>
 
 test('an operator’s word moves the threshold behind a finding, within the bounds of the signed manifest', async () => {
   const tunes = 'flood/tcp-flood/fpr-1e-3'
-  const before = (await thresholds()).get(tunes)
+  const before = (await thresholdsNow()).get(tunes)
   if (before === undefined) throw new Error('no such threshold')
   expect(before.at).toBe(before.standard)
   const step = (before.most - before.least) / 20
@@ -126,12 +127,16 @@ test('an operator’s word moves the threshold behind a finding, within the boun
   }
   // Three words of one operator in a day are one step, as far as the bound lets it.
   const moved = Math.min(before.standard + step, before.most)
-  await until('it moved', async () => (await thresholds()).get(tunes)?.at === moved, 30_000)
+  await until('it moved', async () => (await thresholdsNow()).get(tunes)?.at === moved, 30_000)
   const { id } = await confirmed((finding) => finding.source === 'a')
   await here.weave('findings', 'accept', id)
   const back = Math.min(before.standard + step * 0.5, before.most)
-  await until('it moved back', async () => Math.abs(((await thresholds()).get(tunes)?.at ?? 0) - back) < 1e-9, 30_000)
-  for (const [name, { at, least, most }] of await thresholds()) {
+  await until(
+    'it moved back',
+    async () => Math.abs(((await thresholdsNow()).get(tunes)?.at ?? 0) - back) < 1e-9,
+    30_000,
+  )
+  for (const [name, { at, least, most }] of await thresholdsNow()) {
     expect([name, at >= least && at <= most]).toEqual([name, true])
   }
   const text = await metrics()
@@ -217,3 +222,28 @@ test('a model that is refused becomes a finding, which outlives the weave up tha
     await other.remove()
   }
 }, 90_000)
+
+test('over a broker it is the same: published, confirmed, judged, moved', async () => {
+  const broker = await startBroker()
+  const other = await place({ canary: { pieces: ['ok'] }, '*': { pieces: ['An answer.'] } })
+  try {
+    await other.up(['--nats', broker.url])
+    await askAdmin(stateFolder(other.state), 'POST', '/observations', [
+      observation({ type: 'flow.tcp-flood', tunes: 'flood/tcp-flood/fpr-1e-3' }),
+    ])
+    const found = async () => JSON.parse((await other.weave('findings', 'ls', '--json')).stdout) as FindingsDocument
+    await until('it is confirmed', async () => (await found()).counts.confirmed === 1, 30_000)
+    const [finding] = (await found()).findings
+    expect(await other.weave('findings', 'overrule', finding?.id as string)).toMatchObject({ code: 0 })
+    const moved = async () => {
+      const { stdout } = await other.weave('detector', 'show', '--json')
+      const { thresholds } = JSON.parse(stdout) as DetectorDocument
+      const one = thresholds.find(({ name }) => name === 'flood/tcp-flood/fpr-1e-3')
+      return one !== undefined && one.at > one.standard && one.at <= one.most
+    }
+    await until('it moved', moved, 30_000)
+  } finally {
+    await other.remove()
+    await broker.remove()
+  }
+}, 120_000)

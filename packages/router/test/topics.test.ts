@@ -209,7 +209,7 @@ describe('the topics of one process', () => {
   /** A stream, a log that a test may break, and everything on a clock that stands still. */
   const open = () => {
     const db = openDatabase(':memory:')
-    const state = { nowMs: Date.now(), losesAcknowledgement: false }
+    const state = { nowMs: Date.now(), losesAcknowledgement: false, counted: [] as string[] }
     const stream = sqliteTopicStream(db, { messages: 99, bytes: 1e7, inFlight: 64 })
     const acknowledge: typeof stream.acknowledge = async (lease, nowMs) => {
       if (!state.losesAcknowledgement) return stream.acknowledge(lease, nowMs)
@@ -220,7 +220,7 @@ describe('the topics of one process', () => {
       stream: { ...stream, acknowledge },
       producers: { network, permit: async () => undefined },
       trace,
-      metrics: { count: () => undefined },
+      metrics: { count: (name, labels) => state.counted.push([name, ...Object.values(labels ?? {})].join(' ')) },
       maxPublishing: 2,
       nowMs: () => state.nowMs,
     })
@@ -274,6 +274,7 @@ describe('the topics of one process', () => {
       world.state.nowMs += 250
     }
     expect([times, taken.length, (await world.topics.dead(9)).length]).toEqual([4, 1, 0])
+    expect(world.state.counted).toEqual(Array(3).fill(`weave_topic_retries_total ${ANOMALIES} STORE_FAILED`))
     expect(world.state.nowMs).toBeGreaterThan(0)
   })
 
@@ -317,6 +318,10 @@ describe('the topics of one process', () => {
     expect(new Set(taken)).toEqual(new Set([toHex(good.id)]))
     const codes = (await world.topics.dead(9)).map(({ code }) => code)
     expect(codes.sort()).toEqual(['CLOCK_SKEWED', 'DOCUMENT_MALFORMED', 'REPLAYED', 'SIGNATURE_INVALID'])
+    expect(world.state.counted.sort()).toEqual([
+      'weave_signature_failures_total',
+      ...codes.map((code) => `weave_topic_dead_total ${ANOMALIES} ${code}`),
+    ])
   })
 
   it('judges the age of a message by when it came, however long it waited', async () => {
