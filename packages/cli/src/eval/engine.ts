@@ -136,7 +136,8 @@ function started({ modelPath, sandbox, contextTokens, memoryBytes, timeoutMs }: 
           proc: sandbox.proc,
         })
   const env = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', NODE_OPTIONS: '' }
-  const child = spawn(program, args, { stdio: ['pipe', 'ignore', 'pipe', 'pipe'], env })
+  // Detached: a Ctrl-C in the terminal is for us, who then end it.
+  const child = spawn(program, args, { stdio: ['pipe', 'ignore', 'pipe', 'pipe'], env, detached: true })
   // A process that is gone is told of by its end; what was written to it is lost.
   child.stdin?.on('error', () => {})
   return child
