@@ -10,7 +10,7 @@ import {
 import { loadModel, type ModelArtifact } from './load.ts'
 import type { ModelManifest } from './manifest.ts'
 import { readOnnx } from './onnx.ts'
-import type { Scorer } from './scorer.ts'
+import type { Scorer, Scores } from './scorer.ts'
 import { type ModelEvent, type ModelServerOptions, modelServer } from './serve.ts'
 import { treeScorer } from './tree-scorer.ts'
 
@@ -127,6 +127,46 @@ describe('modelServer', () => {
     await expect(server.score(new Float32Array(1), 1)).rejects.toThrow(TypeError)
     await server.settled()
     expect(kinds()).toEqual(['shadowed'])
+  })
+
+  it('hands back the memory of whoever serves no more, and of a candidate that is given up', async () => {
+    const released: string[] = []
+    const named =
+      (name: string): ModelServerOptions['scorerOf'] =>
+      async (onnx) => ({
+        ...treeScorer(readOnnx(onnx)),
+        release: async () => void released.push(name),
+      })
+    const loading = { publishers: TEST_PUBLISHERS }
+    const first = await loadModel(await artifactOf(oneSplit(0)), EXPECTED, { ...loading, scorerOf: named('first')! })
+    const names = ['given up', 'second']
+    const server = modelServer(first, EXPECTED, {
+      ...loading,
+      scorerOf: (onnx, count) => named(names.shift()!)!(onnx, count),
+    })
+    await server.offer(await successor(oneSplit(0)))
+    await server.offer(await successor(oneSplit(0)))
+    expect(released).toEqual(['given up'])
+    await server.score(rowsOf(spread(100)), 100)
+    await server.settled()
+    expect(released).toEqual(['given up', 'first'])
+  })
+
+  it('hears no more of a candidate that was given up', async () => {
+    let answer: (scores: Scores) => void = () => {}
+    let calls = 0
+    const slow: ModelServerOptions['scorerOf'] = async (onnx) => {
+      const scorer = treeScorer(readOnnx(onnx))
+      const later = () => new Promise<Scores>((resolve) => (answer = resolve))
+      return { ...scorer, score: (rows, count) => (calls++ === 1 ? later() : scorer.score(rows, count)) }
+    }
+    const { server, kinds } = await started({ scorerOf: slow })
+    await server.offer(await successor(oneSplit(0)))
+    await server.score(rowsOf([1]), 1)
+    await server.offer(await successor(oneSplit(0)))
+    answer({ margin: Float32Array.of(-99), probability: Float32Array.of(Number.NaN) })
+    await server.settled()
+    expect(kinds()).toEqual(['shadowed', 'shadowed'])
   })
 
   it('gives a candidate up for the next one', async () => {

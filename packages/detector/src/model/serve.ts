@@ -66,9 +66,8 @@ export function modelServer(
   let trial: Trial | undefined
   let compared: Promise<void> = Promise.resolve()
 
-  /** Ends the trial, unless another took its place meanwhile. */
+  /** Ends the trial that runs. */
   function end(ended: Trial, error?: Error): void {
-    if (trial !== ended) return
     trial = undefined
     const { version } = ended.model.manifest
     const old = serving
@@ -81,7 +80,8 @@ export function modelServer(
 
   async function compare(running: Trial, ours: Promise<Scores>, theirs: Promise<Scores>): Promise<void> {
     const [old, shadow] = await Promise.allSettled([ours, theirs])
-    if (trial !== running || old.status === 'rejected') return // What the old one cannot score shows nothing of the new one.
+    if (trial !== running) return // Another took its place meanwhile.
+    if (old.status === 'rejected') return // What the old one cannot score shows nothing of the new one.
     if (shadow.status === 'rejected') return end(running, diverged('it fails on a live row', shadow.reason))
     addDifferences(running, serving.manifest, old.value, shadow.value)
     const error = verdictOf(running)
