@@ -1,6 +1,7 @@
 import {
   Authorization,
   encode,
+  ModelEvaluation,
   ModelStatement,
   RegistryEntry,
   RoutingTable,
@@ -12,6 +13,7 @@ import type { Thing } from '../../../packages/sdk/src/envelope/dsse.ts'
 import { documentDigest } from '../../../packages/sdk/src/envelope/hash.ts'
 import { signDocument, verifyDocument } from '../../../packages/sdk/src/envelope/origin.ts'
 import { read } from '../../../packages/sdk/src/envelope/parse.ts'
+import { verifyModelEvaluation } from '../../../packages/sdk/src/proof/model-evaluation.ts'
 import {
   verifyAuthorization,
   verifyModelStatement,
@@ -50,6 +52,19 @@ const table: RoutingTable = {
   expiresMs: T0 + 60_000,
   createdMs: T0,
 }
+const evaluation: ModelEvaluation = {
+  ...{
+    network,
+    evaluator: agent,
+    model: 'tiny.gguf',
+    fileDigest: bytes(1),
+    engine: 'e',
+    runtime: 'r',
+    sandbox: 'none',
+  },
+  ...{ battery: bytes(9), seed: 1, maxTokens: 48, createdMs: T0 },
+  families: [{ family: 'bias', source: 'weave', prompts: 4, judged: 2, hits: 1, lowPpm: 94_531, highPpm: 905_469 }],
+}
 const checkpoint: StreamCheckpoint = { network, streamId: bytes(4), size: 64, root: bytes(6), createdMs: T0 }
 
 type Made = readonly [Thing, Uint8Array]
@@ -66,6 +81,7 @@ export const target: Target = {
     'sdk/proof/model-statement.ts verifyRegistryEntry',
     'sdk/proof/model-statement.ts verifyAuthorization',
     'sdk/stream/checkpoint.ts verifyStreamCheckpoint',
+    'sdk/proof/model-evaluation.ts verifyModelEvaluation',
   ],
   async open() {
     const [own, stranger] = [await createEd25519Key(bytes(1)), await createEd25519Key(bytes(2))]
@@ -77,6 +93,7 @@ export const target: Target = {
       ['registry-entry', encode(RegistryEntry, entry)],
       ['authorization', encode(Authorization, permission)],
       ['stream-checkpoint', encode(StreamCheckpoint, checkpoint)],
+      ['model-evaluation', encode(ModelEvaluation, evaluation)],
     ]
     const READERS: readonly ((document: Uint8Array) => Promise<unknown>)[] = [
       async (document) => {
@@ -87,6 +104,7 @@ export const target: Target = {
       (document) => verifyRegistryEntry(document, statement, { network, publishers: [key] }),
       (document) => verifyAuthorization(document, statement, { network, authorizers: [key] }, T0 + 1),
       (document) => verifyStreamCheckpoint(document, { network, streamId: bytes(4), key }, () => bytes(6)),
+      (document) => verifyModelEvaluation(document, { network, fileDigest: bytes(1) }),
       (document) => verifyDocument('notice', document),
     ]
     const sealed = async (as: number, thing: Thing, body: Uint8Array, by = own) => {
@@ -122,6 +140,7 @@ export const target: Target = {
               encode(RegistryEntry, { ...entry, network: foreign }),
               encode(Authorization, { ...permission, network: foreign }),
               encode(StreamCheckpoint, { ...checkpoint, network: foreign }),
+              encode(ModelEvaluation, { ...evaluation, network: foreign }),
             ]
             return sealed(as, thing, bodies[as] as Uint8Array)
           },
