@@ -105,6 +105,8 @@ export interface RequestRecord {
   readonly evidence?: readonly Uint8Array[] | undefined
   /** When it became terminal, or 0. */
   readonly endedMs: number
+  /** All that follows from its end is done: queue, answer, dead letter, leaves. */
+  readonly isSettled?: boolean | undefined
 }
 
 export interface StoredRequest {
@@ -123,7 +125,7 @@ export interface PacketStore {
   insert(record: RequestRecord): Promise<StoredRequest>
   /** @returns `conflict` when the revision is not the stored one. Nothing was written. `packet` is never changed. */
   replace(revision: number, next: RequestRecord): Promise<StoredRequest | 'conflict'>
-  /** Ids of records that are `prepared` or `released`, or have a reply or notice without its receipt. */
+  /** Ids of records that are `prepared` or `released`, ended and are not settled, or have a reply without its receipt. */
   unfinished(): Promise<readonly string[]>
   /** Forgets finished, dead, void and cancelled records that expired and ended before. @returns their ids. */
   forget(beforeMs: number): Promise<readonly string[]>

@@ -78,6 +78,11 @@ async function run(fault: Fault | undefined) {
     await world.nexus.tick()
     await new Promise((resolve) => setTimeout(resolve, 4))
   }
+  // What its end failed to do is tried again a second later.
+  for (let i = 0; i < 3; i++) {
+    world.clock.nowMs += 1_100
+    await world.nexus.tick()
+  }
   await world.nexus.idle()
   const again = await sender.post(request.bytes)
   receipts.push(new Uint8Array(await again.arrayBuffer()))
@@ -85,8 +90,9 @@ async function run(fault: Fault | undefined) {
     .map(({ leaf }) => parseLeaf(leaf))
     .filter(({ subject }) => toHex(subject) === id)
   const record = (await stores.packets.find(id))?.record
+  const hasEnded = await stores.answers.ended(id)
   await world.close()
-  return { writes: state.writes, told, receipts, leaves, record, agent, answered: again.status }
+  return { hasEnded, writes: state.writes, told, receipts, leaves, record, agent, answered: again.status }
 }
 
 describe('a submission whose writes fail', async () => {
@@ -114,10 +120,12 @@ describe('a submission whose writes fail', async () => {
   for (const persisted of [false, true]) {
     it(`leaves no request half done when any later write ${persisted ? 'failed but persisted' : 'failed'}`, async () => {
       for (let at = submission.length; at < writes.length; at++) {
-        const { record, leaves } = await run({ at, persisted })
+        const { record, leaves, hasEnded } = await run({ at, persisted })
         const context = `${writes[at]} (${at}): ${record?.state} ${record?.attempts.map(({ state }) => state)}`
         // The scripted agent does not send a refused reply again, so an attempt may stay open; nothing is lost or doubled.
         expect(['finished', 'released'], context).toContain(record?.state)
+        // Whoever reads it would wait for ever.
+        expect(hasEnded, context).toBe(record?.state === 'finished')
         expect(
           leaves.filter(({ kind }) => kind === 'request'),
           context,

@@ -74,23 +74,30 @@ function packetStoreContract(open: () => Promise<DispatchStores>): void {
       expect(await packets.replace(revision, record)).toBe('conflict')
     })
 
-    it('names what is unfinished: open states, and leaves without a receipt', async () => {
+    it('names what is unfinished: open states, ends that are not settled, and leaves without a receipt', async () => {
       const { packets } = await open()
       const draft = { kind: 'ack', partition: new Uint8Array(32), subject: new Uint8Array(32), attempt: 1 } as const
       await packets.insert(recordOf('prepared'))
       await packets.insert(recordOf('released', { state: 'released' }))
       await packets.insert(
-        recordOf('unlogged', { state: 'finished', replies: [{ id: id('x'), kind: 'ACK', attempt: 1, draft }] }),
+        recordOf('unlogged', {
+          state: 'finished',
+          isSettled: true,
+          replies: [{ id: id('x'), kind: 'ACK', attempt: 1, draft }],
+        }),
       )
-      await packets.insert(recordOf('finished', { state: 'finished' }))
-      expect([...(await packets.unfinished())].sort()).toEqual([id('prepared'), id('released'), id('unlogged')].sort())
+      await packets.insert(recordOf('ended', { state: 'dead' }))
+      await packets.insert(recordOf('settled', { state: 'finished', isSettled: true }))
+      const wanted = [id('prepared'), id('released'), id('ended'), id('unlogged')]
+      expect([...(await packets.unfinished())].sort()).toEqual(wanted.sort())
     })
 
     it('forgets only what ended and expired', async () => {
       const { packets } = await open()
       await packets.insert(recordOf('open'))
-      await packets.insert(recordOf('young', { state: 'finished', endedMs: 500, expiresMs: 5_000 }))
-      await packets.insert(recordOf('old', { state: 'finished', endedMs: 500, expiresMs: 600 }))
+      const ended = { state: 'finished', isSettled: true, endedMs: 500 } as const
+      await packets.insert(recordOf('young', { ...ended, expiresMs: 5_000 }))
+      await packets.insert(recordOf('old', { ...ended, expiresMs: 600 }))
       expect(await packets.forget(1_000)).toEqual([id('old')])
       expect(await packets.find(id('old'))).toBeUndefined()
       expect(await packets.find(id('young'))).toBeDefined()

@@ -79,6 +79,8 @@ export function createEndings(desk: Desk): Endings {
         notices: each.notices.map((other, i) => (i === at ? { ...other, receipt: logged } : other)),
       }))
     }
+    // Last: until then the request is looked at again.
+    await desk.change(record.id, (each) => (each.isSettled ? undefined : { ...each, isSettled: true }))
   }
   const putDeadLetter = async (record: RequestRecord, { document }: NoticeRecord) => {
     const code = lastAttempt(record).code ?? CODES.DEAD_LETTERED.wire
