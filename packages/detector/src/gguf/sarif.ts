@@ -73,7 +73,7 @@ function resultOf({ name }: FileReport, index: number, finding: ReportedFinding)
 }
 
 /** A path is relative, or becomes a file URL. */
-const uriOf = (name: string): string =>
+export const uriOf = (name: string): string =>
   /^https?:/.test(name)
     ? name
     : `${name.startsWith('/') ? 'file://' : ''}${name.split('/').map(encodeURIComponent).join('/')}`

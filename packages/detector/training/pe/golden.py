@@ -1,6 +1,7 @@
 """The 2,568 numbers of EMBER's feature set version 3, on pefile: what the TypeScript extractor is held against.
 
-    python golden.py FILE...  > lines.jsonl      one object a file: name, features (null where a value is missing)
+    python golden.py FILE...  > lines.jsonl      one object a file: name, features (null where a value
+                                                 is missing), header (what the model `pe` sees)
 
 Shares no code with src/pe. Needs pefile, numpy and scikit-learn (requirements.txt in this folder). Signatures are not
 opened: in a signed file seven of the eight authenticode numbers are null.
@@ -18,6 +19,8 @@ from pathlib import Path
 
 import numpy as np
 import pefile
+from columns import COLUMNS
+from columns import features as header_features
 from sklearn.feature_extraction import FeatureHasher
 
 # What pefile's messages begin with, or (after three dots) end with, by place.
@@ -207,6 +210,19 @@ def features(data: bytes) -> np.ndarray:
     return np.concatenate([out, np.zeros(2568 - len(out), np.float32)])
 
 
+def model_row(data: bytes) -> dict:
+    """The numbers of the model `pe`, by way of the columns that its tables have."""
+    try:
+        pe = pefile.PE(data=data, fast_load=True)
+    except pefile.PEFormatError:
+        return {}
+    table = {}
+    for name in COLUMNS:
+        part = next(part for part in (pe.DOS_HEADER, pe.FILE_HEADER, pe.OPTIONAL_HEADER) if hasattr(part, name))
+        table[name] = np.array([getattr(part, name)], float)
+    return {"header": [number(x) for x in header_features(table)[0]]}
+
+
 def number(value: np.float32):
     if math.isnan(value):
         return None
@@ -216,6 +232,7 @@ def number(value: np.float32):
 if __name__ == "__main__":
     for path in map(Path, sys.argv[1:]):
         try:
-            print(json.dumps({"name": path.name, "features": [number(x) for x in features(path.read_bytes())]}))
+            data = path.read_bytes()
+            print(json.dumps({"name": path.name, "features": [number(x) for x in features(data)], **model_row(data)}))
         except Exception as cause:  # pefile and the feature set end on a few of the oddest files.
             print(json.dumps({"name": path.name, "error": f"{type(cause).__name__}: {cause}"}))
