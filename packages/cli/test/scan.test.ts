@@ -7,6 +7,7 @@ import { pull } from '@mystranet/agent/models/pull'
 import { defaultModelFolder } from '@mystranet/agent/models/store'
 import { expect, test } from 'vitest'
 import { ggufFile, withTemplate } from '../../detector/test/gguf-file.ts'
+import { peFile } from '../../detector/test/pe-file.ts'
 import { run } from '../src/run.ts'
 import { createTerminal } from '../src/terminal.ts'
 
@@ -62,3 +63,28 @@ test('the model of the demo is clean', async () => {
   expect(JSON.parse(out).files[0].findings).toEqual([])
   expect(code).toBe(0)
 }, 120_000)
+
+const program = saved('program.exe', peFile({ codeFlags: 0xe0000020, imports: { 'a.dll': ['b'] } }))
+
+test('a Windows program is known by its bytes, whatever its name', async () => {
+  const renamed = saved('program.gguf', peFile({ codeFlags: 0xe0000020, imports: { 'a.dll': ['b'] } }))
+  const said = await weave('scan', renamed)
+  expect(said.out).toMatch(/^(ABSTAIN|UNREMARKABLE) {2}[\s\S]*pe@[\s\S]*What moves it most: [\s\S]*P02 {2}medium/)
+  expect(said.code).toBe(0)
+})
+
+test('a program: JSON and SARIF, and 2 for one that cannot be read', async () => {
+  const { out, code } = await weave('scan', program, '--json')
+  expect(code).toBe(0)
+  expect(JSON.parse(out).files[0]).toMatchObject({ format: 'weave-pe-scan/1', summary: { kind: 'pe32', sections: 2 } })
+  const sarif = JSON.parse((await weave('scan', program, '--sarif')).out)
+  expect(sarif.runs[0].results.map(({ ruleId }: { ruleId: string }) => ruleId)).toContain('P02')
+  const cut = saved('cut.exe', peFile().subarray(0, 200))
+  expect(await weave('scan', cut)).toMatchObject({ code: 2, out: expect.stringMatching(/^INVALID/) })
+})
+
+test('models and programs are not scanned together', async () => {
+  const said = await weave('scan', program, clean)
+  expect(said).toMatchObject({ code: 2, out: '' })
+  expect(said.err).toMatch(/model files or Windows programs/)
+})

@@ -1,5 +1,5 @@
 /**
- * `weave scan`: a model file looked through before anything loads it.
+ * `weave scan`: a model file looked through before anything loads it, or a Windows program before anybody runs it.
  *
  * @module
  */
@@ -10,12 +10,14 @@ import { digestFile, type OpenFile, openFile } from '@mystranet/detector/node'
 import { type Call, type Command, textFlag, toJson } from '../command.ts'
 import { EXIT_CODES, UsageError } from '../exit.ts'
 import { type Colours, columns, printable, progressBar, type Terminal } from '../terminal.ts'
+import { beginsAsPe, scanPeFiles } from './scan-pe.ts'
 
 export const scan: Command = {
   name: 'scan',
   summary:
-    'Look for what is wrong with a GGUF file. Nothing of it is run. Exits with 0 when it is clean, 1 on findings, 2 when ' +
-    'it is invalid or could not be scanned to its end.',
+    'Look for what is wrong with a GGUF file, or at the header of a Windows program (it begins with MZ). Nothing of it is run. ' +
+    'Exits with 0 when it is clean, 1 on findings, 2 when it is invalid or could not be scanned to its end. Of programs: 1 only ' +
+    'when the verdict is malware, 0 when there is none (abstain), for odd is not malware and unremarkable is not clean.',
   usage: ['FILE|URL [SHARD…]'],
   settings: [],
   flags: {
@@ -31,6 +33,7 @@ export const scan: Command = {
     ['weave scan https://example.org/model.gguf', 'on a web server: only what is looked at is fetched'],
     ['weave scan model-00001-of-00002.gguf model-00002-of-00002.gguf', 'all shards of a model'],
     ['weave scan model.gguf --sarif > model.sarif', 'for a tool that shows findings'],
+    ['weave scan setup.exe', 'a Windows program: what a model makes of its header, or that it abstains'],
   ],
   async run(call) {
     if (call.args.length === 0) throw new UsageError(['weave scan takes a file or a URL. See weave scan --help.'])
@@ -39,6 +42,10 @@ export const scan: Command = {
     try {
       const sources: ByteSource[] = []
       for (const name of call.args) sources.push(await open(name, opened, call.signal))
+      const programs = await Promise.all(sources.map(beginsAsPe))
+      if (programs.every((isOne) => isOne)) return await scanPeFiles(sources, () => digestsOf(opened, call), call)
+      if (programs.some((isOne) => isOne))
+        throw new UsageError(['weave scan takes model files or Windows programs, wanted not both at once.'])
       const { terminal } = call
       const report = await scanGguf(sources, { engine, onProgress: progressOn(terminal) })
       const digests = await digestsOf(opened, call)
