@@ -57,6 +57,10 @@ export const VERBS = {
     summary: 'Receive flow exports (NetFlow, IPFIX, sFlow) over UDP, and print them',
     load: async () => (await import('./verb/collect.ts')).collect,
   },
+  log: {
+    summary: 'Audit the log here: invariants, and what is unusual',
+    load: async () => (await import('./verb/log.ts')).log,
+  },
   status: {
     summary: 'Show what runs here and whether it is ready',
     load: async () => (await import('./verb/status.ts')).status,

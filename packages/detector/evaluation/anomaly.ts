@@ -15,18 +15,23 @@ const HOUR_MS = 3_600_000
 const WARM_DAYS = 14
 const KINDS = Object.keys(INJECTIONS) as InjectionKind[]
 const SHORT = KINDS.filter((kind) => kind !== 'drift')
-/** Two kinds a day after the warm-up, the long one last. */
-const SHORT_DAYS = Math.ceil(SHORT.length / 2)
+/** Three injections a day after the warm-up, each kind so often; the long one last. */
+const [A_DAY, ROUNDS] = [3, 3]
+const SHORT_DAYS = Math.ceil((SHORT.length * ROUNDS) / A_DAY)
 const INJECTED_DAYS = WARM_DAYS + SHORT_DAYS + 8
 const CONTROL_DAYS = WARM_DAYS + 21
 const REQUESTS_PER_DAY = 1_200
 
 type Size = 'stated' | 'small'
+/** Of drift alone there is only one in a world: smaller worlds have nothing else. */
+const DRIFT_DAYS = WARM_DAYS + 9
+const DRIFT_REQUESTS_PER_DAY = 500
 
 interface World {
   readonly seed: string
   /** Undefined: nothing is injected. */
   readonly size: Size | undefined
+  readonly isDriftOnly: boolean
 }
 
 interface Trial {
@@ -45,21 +50,24 @@ interface Outcome {
   readonly leaves: number
 }
 
-/** Each kind once, in an order of the seed's own. */
-function drawAll(seed: string, size: Size): Injection[] {
+/** Each kind in turn, in an order of the seed's own. */
+function drawAll({ seed, isDriftOnly }: World, size: Size): Injection[] {
   const random = seededRandom(`${seed} injections`)
   const order = [...SHORT].sort(() => random.unit() - 0.5)
   const at = (day: number) => SIMULATION_START_MS + (WARM_DAYS + day) * DAY_MS
   const draw = (kind: InjectionKind, fromMs: number, toMs: number) =>
     drawInjection(kind, INJECTIONS[kind][size], random, { fromMs, toMs })
-  const short = order.map((kind, i) => draw(kind, at(i / 2), at(i / 2 + 0.45)))
+  if (isDriftOnly) return [draw('drift', at(1), at(2))]
+  const turns = Array.from({ length: ROUNDS }, () => order).flat()
+  const short = turns.map((kind, i) => draw(kind, at(i / A_DAY), at((i + 0.9) / A_DAY)))
   return [...short, draw('drift', at(SHORT_DAYS + 1), at(SHORT_DAYS + 1.5))]
 }
 
 function run(world: World): Outcome {
-  const { seed, size } = world
-  const injections = size === undefined ? [] : drawAll(seed, size)
-  const days = size === undefined ? CONTROL_DAYS : INJECTED_DAYS
+  const { seed, size, isDriftOnly } = world
+  const injections = size === undefined ? [] : drawAll(world, size)
+  const days = isDriftOnly ? DRIFT_DAYS : size === undefined ? CONTROL_DAYS : INJECTED_DAYS
+  const requestsPerDay = isDriftOnly ? DRIFT_REQUESTS_PER_DAY : REQUESTS_PER_DAY
   const findings: LogFinding[] = []
   let leaves = 0
   const watch = logWatch({ warmUpDays: WARM_DAYS }, (finding) => findings.push(finding))
@@ -67,13 +75,13 @@ function run(world: World): Outcome {
     leaves++
     watch.leaf(entry)
   }
-  const sources = simulate({ seed, days, requestsPerDay: REQUESTS_PER_DAY, injections }, { ...watch, leaf })
+  const sources = simulate({ seed, days, requestsPerDay, injections }, { ...watch, leaf })
   const meets = (injection: Injection) => {
     const source = sources.get(injection)
     return findings.find((finding) => isOf(finding, injection) && (source === undefined || finding.source === source))
   }
   // Without an injection the same spans are drawn all the same: what is found in them is found by chance.
-  const spans = size === undefined ? drawAll(seed, 'stated') : injections
+  const spans = size === undefined ? drawAll(world, 'stated') : injections
   const trials = spans.map((injection): Trial => {
     const found = meets(injection)
     const delayMinutes = found && (found.atMs - injection.startMs) / 60_000
@@ -166,7 +174,7 @@ function report(outcomes: readonly Outcome[]): object {
     title: 'Log and traffic anomalies',
     command: 'pnpm --filter @mystranet/detector evaluate:anomaly',
     about:
-      `Simulated traffic (packages/detector/src/anomaly/simulator): ${REQUESTS_PER_DAY.toLocaleString('en')} requests a day of 40 people and 4 jobs, with hours, weekends, growth, good and bad days, holidays, restarts of agents; ${WARM_DAYS} days of warm-up, then each kind once a world, two a day, its sender, hour and length drawn. ` +
+      `Simulated traffic (packages/detector/src/anomaly/simulator): ${REQUESTS_PER_DAY.toLocaleString('en')} requests a day of 40 people and 4 jobs, with hours, weekends, growth, good and bad days, holidays, restarts of agents; ${WARM_DAYS} days of warm-up, then three injections a day, each kind three times and drift once a world, its sender, hour and length drawn. ` +
       'Thresholds were set on other seeds (tune…). An injection counts as found when a finding of its kind, about its sender where there is one, comes before its end and a short grace. ' +
       'No claim is made about traffic that is shaped otherwise than the simulator’s.',
     tables: [
@@ -215,20 +223,27 @@ function report(outcomes: readonly Outcome[]): object {
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
-      worlds: { type: 'string', default: '48' },
-      small: { type: 'string', default: '40' },
-      control: { type: 'string', default: '16' },
+      worlds: { type: 'string', default: '14' },
+      drift: { type: 'string', default: '28' },
+      small: { type: 'string', default: '7' },
+      control: { type: 'string', default: '8' },
       prefix: { type: 'string', default: 'test' },
       workers: { type: 'string', default: String(Math.max(1, cpus().length)) },
       out: { type: 'string' },
+      verbose: { type: 'boolean', default: false },
     },
   })
-  const named = (count: string, name: string, size: Size | undefined) =>
-    Array.from({ length: Number(count) }, (_, i): World => ({ seed: `${values.prefix} ${name} ${i}`, size }))
+  const named = (count: string, name: string, size: Size | undefined, isDriftOnly = false) =>
+    Array.from(
+      { length: Number(count) },
+      (_, i): World => ({ seed: `${values.prefix} ${name} ${i}`, size, isDriftOnly }),
+    )
   const queue = [
     ...named(values.control, 'control', undefined),
     ...named(values.worlds, 'stated', 'stated'),
+    ...named(values.drift, 'drift', 'stated', true),
     ...named(values.small, 'small', 'small'),
+    ...named(values.small, 'small drift', 'small', true),
   ]
   const outcomes: Outcome[] = []
   const work = () =>

@@ -394,7 +394,7 @@ describe('a log against what is known beside it', () => {
     expect(judged(2_000_000, 2_200_000)).toEqual([])
     expect(judged(2_000_000, 8_000_000)).toEqual(['flow-unlogged'])
     expect(judged(2_000_000, 900_000)).toEqual(['log-unflowed'])
-    expect(judged(1_000_000, 400_000)).toEqual([])
+    expect(judged(200_000, 80_000)).toEqual([])
   })
 })
 

@@ -16,6 +16,7 @@ import { rateSeries } from './rate/volume-series.ts'
 import { recentMap } from './recent.ts'
 import { type Population, type Profile, senderProfile } from './sender/profile.ts'
 
+export { INVARIANTS, type InvariantId, type LogAudit, logAudit } from './audit.ts'
 export type {
   CheckpointFact,
   EntryAddendum,

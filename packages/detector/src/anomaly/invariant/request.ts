@@ -122,7 +122,7 @@ function follow(say: Say, life: Life, entry: LogEntry, subject: string): void {
   const tell: Tell = (id, message, others = []) =>
     say(id, { source: hexOf(life.partition), atMs, message: `Leaf ${index}: ${message}`, leaves: [...others, index] })
   if (kind !== 'request' && life.request === undefined && life.isWhole) {
-    tell('no-request', `a ${kind} before any request of its partition.`)
+    tell('no-request', `${kind} before any request of its partition.`)
   }
   if (kind === 'request') takeRequest(tell, life, entry, subject)
   else if (kind === 'attempt') takeAttempt(tell, life, entry, subject)

@@ -34,7 +34,7 @@ const HOUR_MS = 3_600_000
 /** Flows and packets are accounted by the hour; an exporter may be this late. */
 const LATE_MS = 600_000
 /** Below this many bytes in an hour, traffic that is missing is not asked for. */
-const MIN_CARRIED = 1_048_576
+const MIN_CARRIED = 262_144
 /** Share of the carried bytes that must show in the flows. */
 const MIN_SHOWN = 0.5
 

@@ -136,8 +136,8 @@ function usualHours(cellOf: (timeMs: number) => number) {
     let near = 0
     let all = 0
     for (let i = 0; i < 48; i++) all += days[i] as number
-    // Two hours around, on this kind of day; the other kind counts a tenth.
-    for (let apart = -2; apart <= 2; apart++) {
+    // An hour around, on this kind of day; the other kind counts a tenth.
+    for (let apart = -1; apart <= 1; apart++) {
       const at = (((cell - base + apart) % 24) + 24) % 24
       near += (days[base + at] as number) + 0.1 * (days[24 - base + at] as number)
     }

@@ -133,7 +133,7 @@ export const INJECTIONS = {
     unit: 'share of an agent’s traffic that takes another way',
     stated: 0.9,
     small: 0.5,
-    minutes: [240, 360],
+    minutes: [600, 720],
     graceMinutes: 80,
   },
   omission: {

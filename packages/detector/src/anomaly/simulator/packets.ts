@@ -114,7 +114,7 @@ function attempt(network: Network, running: Running, number: number, timeMs: num
 
 function answer(network: Network, running: Running, agent: Agent, number: number, timeMs: number): void {
   const { random, agenda, sink, change } = network
-  const bytes = Math.round(8_000 * Math.exp(0.9 * random.normal()) * change.answerBytes)
+  const bytes = Math.round(60_000 * Math.exp(0.9 * random.normal()) * change.answerBytes)
   agenda.at(timeMs + random.between(200, 900), (atMs) => {
     reply(network, running, agent, 'stream-open', number, atMs)
   })

@@ -14,6 +14,8 @@ import { type Agent, ask, type Network, refuse, type Sink } from './packets.ts'
 import { allTags, type Job, jobs, type Person, people, personRate, type Sender, stranger } from './people.ts'
 import { type Random, seededRandom } from './random.ts'
 
+export { drawInjection, INJECTIONS, type Injection, type InjectionKind } from './injection.ts'
+
 export interface SimulationOptions {
   readonly seed: number | string
   readonly days: number
@@ -190,7 +192,7 @@ function showFlows({ agents, sink, random, change }: Network, timeMs: number, in
   )
   for (const agent of agents) {
     const isHit = hit !== undefined && hitAgent(agents, hit) === agent
-    const shown = agent.movedBytes * random.between(1.05, 1.15) + 60_000 * random.between(0.5, 1.5)
+    const shown = agent.movedBytes * random.between(1.05, 1.15) + 10_000 * random.between(0.5, 1.5)
     const bytes = isHit ? shown * (1 - change.hiddenFlow) + change.extraFlow * 5 : shown
     sink.flow({ agent: agent.instance, timeMs, bytes })
     agent.movedBytes = 0
