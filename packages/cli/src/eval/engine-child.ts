@@ -44,7 +44,6 @@ async function main(modelPath: string, contextTokens: number): Promise<void> {
     contextTokens,
     gpu: false,
     slots: 1,
-    onProgress: ({ stage }) => say({ type: 'stage', stage }),
   })
   const { engine, runtime, model, threads, fileDigest, chatTemplateDigest, runtimeDigest } = description
   const digests = {

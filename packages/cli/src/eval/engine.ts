@@ -24,7 +24,8 @@ export interface EvalEngineOptions {
   /** Wall-clock time of all that it does; then it is killed. */
   readonly timeoutMs: number
   readonly signal: AbortSignal
-  onStage?(stage: string): void
+  /** The program to start; the engine's own unless a test says otherwise. */
+  readonly program?: string | undefined
 }
 
 export interface EvalEngine extends PromptTarget {
@@ -46,7 +47,7 @@ const MAX_LINE = 65_536
  * @throws {PacketError} `MODEL_UNAVAILABLE` with the engine's own reason; `CANCELLED`.
  */
 export async function startEvalEngine(options: EvalEngineOptions): Promise<EvalEngine> {
-  const { signal, timeoutMs, onStage } = options
+  const { signal, timeoutMs } = options
   signal.throwIfAborted()
   const child = started(options)
   const ended = once(child, 'close').catch(() => [])
@@ -67,6 +68,8 @@ export async function startEvalEngine(options: EvalEngineOptions): Promise<EvalE
     clearTimeout(timer)
     signal.removeEventListener('abort', kill)
     kill()
+    // What it still says keeps it from being over, as long as nobody reads that.
+    ;(child.stdio[3] as Readable).destroy()
     await ended
   }
   const next = async (): Promise<EngineWord> => {
@@ -80,18 +83,13 @@ export async function startEvalEngine(options: EvalEngineOptions): Promise<EvalE
       : lastLine || 'it ended without a word'
     throw new PacketError('MODEL_UNAVAILABLE', `Cannot go on with the model: ${state}`)
   }
-  for (;;) {
-    const word = await next()
-    if (word.type === 'stage') onStage?.(word.stage)
-    else if (word.type === 'ready') {
-      const generate = generateWith(child, next, close)
-      return { facts: word.facts, generate, cpuSeconds: () => cpuSeconds, close }
-    } else {
-      await close()
-      const state = word.type === 'error' ? word.message : `it said ${word.type} before it was ready`
-      throw new PacketError('MODEL_UNAVAILABLE', `Cannot start the engine: ${state}`)
-    }
+  const first = await next()
+  if (first.type !== 'ready') {
+    await close()
+    const state = first.type === 'error' ? first.message : `it said ${first.type} before it was ready`
+    throw new PacketError('MODEL_UNAVAILABLE', `Cannot start the engine: ${state}`)
   }
+  return { facts: first.facts, generate: generateWith(child, next, close), cpuSeconds: () => cpuSeconds, close }
 }
 
 const generateWith = (child: ChildProcess, next: () => Promise<EngineWord>, close: () => Promise<void>) =>
@@ -115,8 +113,15 @@ const generateWith = (child: ChildProcess, next: () => Promise<EngineWord>, clos
     }
   }
 
-function started({ modelPath, sandbox, contextTokens, memoryBytes, timeoutMs }: EvalEngineOptions): ChildProcess {
-  const self = realpathSync(fileURLToPath(import.meta.resolve('@mystranet/cli/eval-engine')))
+function started({
+  modelPath,
+  sandbox,
+  contextTokens,
+  memoryBytes,
+  timeoutMs,
+  program: own,
+}: EvalEngineOptions): ChildProcess {
+  const self = realpathSync(own ?? fileURLToPath(import.meta.resolve('@mystranet/cli/eval-engine')))
   const node = realpathSync(process.execPath)
   const flags = self.endsWith('.ts') ? [SOURCE_CONDITION] : []
   const commandFor = (program: string, model: string) =>

@@ -4,7 +4,6 @@ import { type EngineWord, parseWord } from './wire.ts'
 
 const facts = { engine: 'llama', runtime: 'r', model: 'm', threads: 1, fileDigest: 'ab'.repeat(32) }
 const WORDS: readonly EngineWord[] = [
-  { type: 'stage', stage: 'load' },
   { type: 'ready', facts },
   { type: 'text', text: 'ä\n' },
   { type: 'finish', reason: 'length', cpuSeconds: 1.5 },

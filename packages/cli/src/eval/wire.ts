@@ -23,7 +23,6 @@ export interface EngineFacts {
 
 /** Up, on its descriptor 3. */
 export type EngineWord =
-  | { readonly type: 'stage'; readonly stage: string }
   | { readonly type: 'ready'; readonly facts: EngineFacts }
   | { readonly type: 'text'; readonly text: string }
   /** `cpuSeconds` of the engine's whole life: what an answer costs on a machine with others on it. */
@@ -37,7 +36,6 @@ const isDigest = (value: unknown) => value === undefined || (typeof value === 's
 type Fields = Readonly<Record<string, unknown>>
 
 const SHAPES: { readonly [T in EngineWord['type']]: (word: Fields) => boolean } = {
-  stage: ({ stage }) => isText(stage),
   ready: ({ facts }) => isFacts(facts),
   text: ({ text }) => isText(text),
   finish: ({ reason, cpuSeconds }) =>
