@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { inspect } from 'node:util'
 import { createVitest, type TestModule, type TestSpecification, type Vitest } from 'vitest/node'
 import { instrument } from './guards.ts'
 
@@ -46,7 +47,7 @@ export async function openLane(root: string, guarded: ReadonlySet<string>): Prom
     const result = await Promise.race([vitest.runTestSpecifications([...specs]), hang])
     gaveUp.abort()
     // A process that ended, for lack of memory say, leaves its tests as an earlier run found them.
-    const died = result?.unhandledErrors.some((error) => /worker|fork|exited/i.test(String(error))) ?? true
+    const died = result?.unhandledErrors.some((error) => /worker|fork|exited/i.test(inspect(error))) ?? true
     if (result !== undefined && !died) return result.testModules
     await vitest.close().catch(() => {})
     vitest = await start(root, guarded)

@@ -10,7 +10,7 @@
  * - `nothing`: it was not taken in; nothing was logged, queued or run.
  * - `unknown`: it may be in the log; only the same packet may be submitted again.
  * - `logged`: it is in the log, and nothing ran.
- * - `ran`: a model ran on it, at least in part.
+ * - `ran`: a model ran on it, at least in part, or may have.
  * - `kept`: what was received is unchanged and stays as evidence.
  */
 export type Fate = 'nothing' | 'unknown' | 'logged' | 'ran' | 'kept'
@@ -123,7 +123,8 @@ export const CONSEQUENCES = {
   ANSWER_UNKNOWN: UNKNOWN_RETRY,
   VERDICT_FAILED: KEPT_STOP,
   VERDICT_PARTIAL: KEPT_RETRY,
-  DEAD_LETTERED: LOGGED_RESEAL,
+  // An agent may have begun and been lost before it could say so.
+  DEAD_LETTERED: RAN_RESEAL,
   // The world.
   ROUTER_UNREACHABLE: UNKNOWN_RETRY,
   ROUTER_MISBEHAVED: UNKNOWN_STOP,
