@@ -31,11 +31,11 @@ export const target: Target = {
       async run(input) {
         const sum = input.reduce((total, byte) => total + byte, 0)
         // Now and then a budget that a small file spends.
-        const budget = sum % 8 === 1 ? { workUnits: 12_000 } : { workUnits: 5_000_000 }
+        const budget = sum % 8 === 1 ? { workUnits: input.length + 400 } : { workUnits: 5_000_000 }
         const report = await scanPe(memorySource(input), { budget })
         promise(report.verdict !== 'malware' && report.verdict !== 'unremarkable', 'a verdict without a model')
         promise(report.because.length > 0, 'no reason for the verdict')
-        if (sum % 8 < 2) {
+        if (sum % 16 < 2) {
           try {
             const features = extractPeFeatures(input, { budget })
             promise(features.length === EMBER_FEATURE_COUNT, 'not all features')
