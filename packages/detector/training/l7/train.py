@@ -55,11 +55,12 @@ def read(folder: Path):
     model = [feature for feature in table["features"] if feature["use"] == "model"]
     # Equal rows once a split, and never on two sides of it.
     keys = [feature["name"] for feature in model] + ["label"]
+    whole = frame
     order = {"fit": 0, "calibrate": 1, "test": 2}
     frame = frame.sort_values("split", key=lambda column: column.map(order), kind="stable")
     before = len(frame)
     frame = frame.drop_duplicates(keys).reset_index(drop=True)
-    return table["version"], model, frame, before - len(frame)
+    return table["version"], model, frame, whole, before - len(frame)
 
 
 def weights(frame: pd.DataFrame) -> np.ndarray:
@@ -71,19 +72,39 @@ def weights(frame: pd.DataFrame) -> np.ndarray:
     return w * len(frame) / 2
 
 
+# More of these is never less of an attack, whatever else a window shows.
+RISING = ("open.heads.slow", "open.bodies.slow", "outcome.refused", "outcome.denied", "refusal.repeated", "rate.sustained")
+
+
 def fit(frame: pd.DataFrame, names: list[str], label=None):
     y = frame["label"].to_numpy() if label is None else label
+    rising = [1 if name.startswith(RISING) else 0 for name in names]
     data = lgb.Dataset(frame[names].to_numpy(np.float32), y, weight=weights(frame), feature_name=[str(i) for i in range(len(names))])
-    return lgb.train(PARAMETERS, data, ROUNDS)
+    return lgb.train({**PARAMETERS, "monotone_constraints": rising}, data, ROUNDS)
 
 
 def margins(booster, frame, names) -> np.ndarray:
     return booster.predict(frame[names].to_numpy(np.float32), raw_score=True, num_threads=1).astype(np.float32)
 
 
-def threshold_of(margin, frame) -> float:
-    """From benign windows of the calibration runs; as many as there are decide how fine it can be."""
-    return metrics.threshold_at_fpr(margin[frame["label"] == 0], FPR)
+FOLDS = 4
+
+
+def held_out(fitted: pd.DataFrame, held: pd.DataFrame, names: list[str], booster) -> tuple[np.ndarray, np.ndarray]:
+    """Margins and labels of windows that their model has not seen: the calibration runs, and the fitted ones by cross-validation."""
+    runs = fitted["run"].unique()
+    fold = fitted["run"].map({run: at % FOLDS for at, run in enumerate(runs)}).to_numpy()
+    margin, label = [margins(booster, held, names)], [held["label"].to_numpy()]
+    for at in range(FOLDS):
+        part = fitted[fold == at]
+        margin.append(margins(fit(fitted[fold != at].reset_index(drop=True), names), part, names))
+        label.append(part["label"].to_numpy())
+    return np.concatenate(margin), np.concatenate(label)
+
+
+def threshold_of(margin, label) -> float:
+    """From benign windows that were held out; as many as there are decide how fine it can be."""
+    return metrics.threshold_at_fpr(margin[label == 0], FPR)
 
 
 def share(hits: np.ndarray, frame: pd.DataFrame) -> list:
@@ -95,7 +116,7 @@ def share(hits: np.ndarray, frame: pd.DataFrame) -> list:
 
 
 def main(folder: Path) -> None:
-    version, table, frame, dropped = read(folder)
+    version, table, frame, whole, dropped = read(folder)
     names = [feature["name"] for feature in table]
     thinned = frame[(frame["label"] == -1) & (frame["split"] == "test")].reset_index(drop=True)
     frame = frame[frame["label"] != -1]
@@ -103,10 +124,10 @@ def main(folder: Path) -> None:
     fitted, held, test = parts["fit"], parts["calibrate"], parts["test"]
 
     booster = fit(fitted, names)
-    margin = {split: margins(booster, part, names) for split, part in parts.items()}
-    calibration = calibrate.platt(margin["calibrate"], held["label"].to_numpy())
+    margin, label = held_out(fitted, held, names, booster)
+    calibration = calibrate.platt(margin, label)
     # In probabilities, as the manifest has it: the ONNX graph gives both.
-    at = float(np.float32(calibration.apply(np.array([threshold_of(margin["calibrate"], held)]))[0]))
+    at = float(np.float32(calibration.apply(np.array([threshold_of(margin, label)]))[0]))
     onnx = export.export_lightgbm(booster, calibration, np.resize(fitted[names].to_numpy(np.float32), (max(1000, len(fitted)), len(names))))
     probability = {split: export.run(onnx, part[names].to_numpy(np.float32))[1] for split, part in parts.items()}
     # Floors: a threshold that few benign windows set may not fall among those that are unsure.
@@ -143,6 +164,7 @@ def main(folder: Path) -> None:
         rows = part.index.to_numpy()
         by_way.append([family, does, "seen" if known else "not seen", *share(members["rules or model"][rows], part)[:4], round(float(members["rules"][rows].mean()), 5)])
 
+    slots = slots_of(whole, names, onnx, at)
     delays = []
     runs_found = {family: [0, 0, 0] for family in FAMILIES}
     for run, part in test[test["attack"] != ""].groupby("run"):
@@ -164,7 +186,7 @@ def main(folder: Path) -> None:
     ece = {split: metrics.ece(parts[split]["label"], probability[split]) for split in ("calibrate", "test")}
     both = [row for row in recall_rows if row[1] == "all" and row[2] == "both"]
     wrong = [row for row in benign_rows if row[1] == "both"]
-    for row in [*recall_rows, *wrong, *by_way, *controls, *found, *alarms]:
+    for row in [*slots, *recall_rows, *wrong, *by_way, *controls, *found, *alarms]:
         print(row)
     print("at", at, "auc", auc, "ece", ece, "dropped", dropped)
 
@@ -189,7 +211,33 @@ def main(folder: Path) -> None:
     )
     sign.sign_and_pin("l7")
     card(onnx, at, both, wrong, importance, parts, controls)
-    evaluation(recall_rows, benign_rows, by_way, found, alarms, controls, auc, ece, parts, dropped, probability, y, test)
+    evaluation(slots, recall_rows, benign_rows, by_way, found, alarms, controls, auc, ece, parts, dropped, probability, y, test)
+
+
+SLOT_MS = 5_000
+
+
+def slots_of(whole: pd.DataFrame, names: list[str], onnx: bytes, at: float) -> list:
+    """Of each 5 s of an attack, from 3 s after its beginning: was it called then, by a window of its listener or of a source?"""
+    under = whole[(whole["split"] == "test") & (whole["attack"] != "") & (whole["label"] != 0)].reset_index(drop=True)
+    model = export.run(onnx, under[names].to_numpy(np.float32))[1] >= np.float32(at)
+    rules = (under["rules"] != "").to_numpy()
+    rows = []
+    for member, hits in (("rules", rules), ("model", model), ("rules or model", rules | model)):
+        called: dict[str, list] = {family: [] for family in FAMILIES}
+        for run, part in under.groupby("run"):
+            begin, end = 3_000.0, float(part["after"].max())
+            length = (part["end"] - part["start"]).to_numpy()
+            to, hit = part["after"].to_numpy(), hits[part.index.to_numpy()]
+            while begin + SLOT_MS <= end:
+                inside = (to > begin) & (to - length < begin + SLOT_MS)
+                called[part["attack"].iloc[0]].append((run, bool(hit[inside].any())))
+                begin += SLOT_MS
+        for family in [*FAMILIES, "all"]:
+            pairs = [pair for name in FAMILIES if family in (name, "all") for pair in called[name]]
+            frame = pd.DataFrame(pairs, columns=["run", "hit"])
+            rows.append([member, family, *share(frame["hit"].to_numpy(), frame)])
+    return rows
 
 
 def ablations(parts, names, members, y, test, at):
@@ -198,7 +246,7 @@ def ablations(parts, names, members, y, test, at):
     rows = []
 
     def measure(what, booster, used, rules=False):
-        limit = threshold_of(margins(booster, held, used), held)
+        limit = threshold_of(margins(booster, held, used), held["label"].to_numpy())
         hits = margins(booster, test, used) >= np.float32(limit)
         if rules:
             hits = hits | members["rules"]
@@ -216,7 +264,8 @@ def ablations(parts, names, members, y, test, at):
     for family in FAMILIES:
         without = fitted[fitted["attack"] != family].reset_index(drop=True)
         booster = fit(without, names)
-        hits = margins(booster, test, names) >= np.float32(threshold_of(margins(booster, held[held["attack"] != family], names), held[held["attack"] != family].reset_index(drop=True)))
+        others = held[held["attack"] != family]
+        hits = margins(booster, test, names) >= np.float32(threshold_of(margins(booster, others, names), others["label"].to_numpy()))
         one = y & (test["attack"] == family).to_numpy()
         rows.append([f"{family} left out of fit, recall of {family}", round(float(hits[one].mean()), 5), round(float(hits[~y].mean()), 5), None])
     random = np.random.default_rng(5)
@@ -250,7 +299,7 @@ def card(onnx, at, both, wrong, importance, parts, controls) -> None:
     (manifest.MODELS / "l7" / "card.md").write_text("\n".join(lines), encoding="utf-8")
 
 
-def evaluation(recall_rows, benign_rows, by_way, found, alarms, controls, auc, ece, parts, dropped, probability, y, test) -> None:
+def evaluation(slots, recall_rows, benign_rows, by_way, found, alarms, controls, auc, ece, parts, dropped, probability, y, test) -> None:
     interval = ["n", "share", "low", "high", "low, runs drawn", "high, runs drawn"]
     curve = metrics.roc(y, probability["test"])
     reliability = metrics.reliability(test["label"], probability["test"])
@@ -263,6 +312,7 @@ def evaluation(recall_rows, benign_rows, by_way, found, alarms, controls, auc, e
         f"Fit {sizes['fit']}; calibration {sizes['calibrate']}; test {sizes['test']}, with parameters that no other run has. {dropped} windows that equal another were dropped. "
         "Nothing was recorded from real users, so no rate here holds for a network of theirs.",
         "tables": [
+            {"id": "slots", "title": "Attacks called, every 5 seconds of them", "columns": ["member", "family", *interval], "rows": slots, "note": "Called: a window of the listener or of a source that lies in these seconds is called an attack. From 3 s after the beginning."},
             {"id": "recall", "title": "Recall of windows of attacks with unseen parameters", "columns": ["member", "family", "windows of", *interval], "rows": recall_rows, "note": "Thin: of the listener, less than a quarter of its requests and pressing connections are the attackers'; of a client, it alone asks less than ten times a second and holds less than eight connections up, as one source of many does. They are in no other row, and were not fitted on."},
             {"id": "false-positives", "title": "False positives, windows of unseen benign clients and listeners", "columns": ["member", "windows of", *interval], "rows": benign_rows},
             {"id": "ways", "title": "By way of attack, rules or model", "columns": ["family", "way", "in fit", "n", "recall", "low", "high", "rules alone"], "rows": by_way},
@@ -275,18 +325,21 @@ def evaluation(recall_rows, benign_rows, by_way, found, alarms, controls, auc, e
             {"id": "roc", "title": "Model, test runs", "kind": "roc", "x": {"label": "false-positive rate", "log": True}, "y": {"label": "recall"}, "series": [{"name": "model", "points": [[round(a, 6), round(b, 6)] for a, b in curve]}]},
             {"id": "calibration", "title": "Calibration, test runs", "kind": "calibration", "x": {"label": "probability"}, "y": {"label": "share of attacks"}, "series": [{"name": "model", "points": [[round(a, 4), round(b, 4)] for a, b, _ in reliability]}]},
         ],
-        "missing": missing(recall_rows, benign_rows),
+        "missing": missing(slots, recall_rows, benign_rows),
     }
     (DETECTOR / "evaluation" / "l7.json").write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def missing(recall_rows, benign_rows) -> list[str]:
+def missing(slots, recall_rows, benign_rows) -> list[str]:
     said = [
         "No traffic of real users and no attack by anybody else's tool was measured.",
         "Runtimes without sockets (Bun, Deno, workerd) show neither connections nor heads: slow connections are not seen there.",
         "A mirror that reads the log and a flood that does the same, each tile once, cannot be told apart.",
     ]
     last = "rules or model"
+    for member, family, n, value, *_ in slots:
+        if member == last and value < 0.9:
+            said.append(f"Of {family}, {value:.3f} of {n} slots of 5 s were called, less than 0.9.")
     for member, family, group, n, value, *_ in recall_rows:
         if member == last and value is not None and value < 0.9:
             said.append(f"Recall of {family} is {value:.3f} of {n} windows of a {group}, less than 0.9.")
