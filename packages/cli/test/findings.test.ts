@@ -16,6 +16,8 @@ let here: Place
 let up: Up
 beforeAll(async () => {
   here = await place({ canary: { pieces: ['ok'] }, '*': { pieces: ['An answer.'] } })
+  // What this weave up was started with.
+  await cp(shippedModel('flood'), here.path('good'), { recursive: true })
   up = await here.up()
 })
 afterAll(() => here.remove())
@@ -63,6 +65,8 @@ test('what was seen is signed, published, and confirmed as a leaf; weave finding
   expect(text).toMatch(/weave_finding_publish_seconds_count [1-9]/)
   expect(text).toMatch(/weave_finding_pipeline_seconds_count [1-9]/)
   expect(text).toMatch(/weave_findings\{state="confirmed"\} [1-9]/)
+  // A log that is sound gives no cause.
+  expect((await listed()).findings.filter(({ type }) => type.startsWith('log.'))).toEqual([])
 }, 60_000)
 
 test('the same thing seen again and again is one finding more, not thousands', async () => {
@@ -145,9 +149,7 @@ test('an operator’s word moves the threshold behind a finding, within the boun
 }, 120_000)
 
 test('a new model is verified, tried on live rows, and serves; a changed one is refused, and either is in the log', async () => {
-  const shipped = shippedModel('flood')
   const good = here.path('good')
-  await cp(shipped, good, { recursive: true })
   const serving = (JSON.parse((await here.weave('detector', 'show', '--json')).stdout) as DetectorDocument).models
   const version = serving.find(({ id }) => id === 'flood')?.version
   expect(version).toMatch(/^\d+\.\d+\.\d+$/)
@@ -157,7 +159,7 @@ test('a new model is verified, tried on live rows, and serves; a changed one is 
     ['model.onnx', 'MODEL_DIGEST_MISMATCH'],
   ] as const) {
     const bad = here.path(`bad-${file}`)
-    await cp(shipped, bad, { recursive: true })
+    await cp(good, bad, { recursive: true })
     const bytes = await readFile(join(bad, file))
     // In a manifest a digit of the digest, in a graph whatever is there.
     const at = Math.max(bytes.indexOf('onnxSha256') + 20, 20)

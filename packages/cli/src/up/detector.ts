@@ -27,6 +27,7 @@ import { instanceId } from '@mystranet/sdk/keys/instance-id'
 import { makeFolder, readFileIfThere, type StateFolder } from '../state.ts'
 import { type DetectorModels, modelsFolder, openDetectorModels } from './detector-models.ts'
 import type { Keys } from './keys.ts'
+import { followLog } from './log-watch.ts'
 
 export interface RunningDetector extends Pick<WiredLoop, 'observe' | 'tell' | 'threshold'> {
   readonly outbox: Pick<Outbox, 'find' | 'list' | 'counts'>
@@ -48,7 +49,8 @@ export interface RunningDetector extends Pick<WiredLoop, 'observe' | 'tell' | 't
 /** The threshold of the model that watches requests. */
 const HTTP_THRESHOLD = 'l7/attack/fpr-1e-3'
 
-const TICK_MS = 250
+const TICK_MS = 500
+const LOG_MS = 1_000
 const RENEWAL_MS = 600_000
 const LIMITS = { waiting: 1_000, bytes: 32 * 1024 * 1024, kept: 2_000 }
 const DAYS_KEPT_MS = 61 * 86_400_000
@@ -108,6 +110,8 @@ export async function startDetector({ router, state, keys, network }: DetectorPl
     void Promise.all([renew(), feedback.forget(Date.now() - DAYS_KEPT_MS)]).catch(fault)
   }, RENEWAL_MS)
   for (const timer of [tick, renewal]) timer.unref()
+  const follower = followLog(router, loop.observe)
+  const following = every(LOG_MS, follower.poll, fault)
   const say = speaker(router, network)
 
   return {
@@ -135,6 +139,7 @@ export async function startDetector({ router, state, keys, network }: DetectorPl
     async close(graceMs) {
       clearInterval(tick)
       clearInterval(renewal)
+      await following.stop()
       await opened.kept()
       await loop.close(graceMs)
       await loop.tick()
@@ -169,6 +174,25 @@ async function keepEnrolled({ nexus }: StartedRouter, identity: Identity, networ
   if (delegation === undefined)
     throw new PacketError('KEY_EXPIRED', 'Cannot renew the detector’s key: its delegation ended')
   await enrol([await packetKeyEvent(identity, delegation, place)])
+}
+
+/** Runs something again and again, once at a time. `stop` waits for what runs. */
+function every(pauseMs: number, run: () => Promise<void>, fault: (error: unknown) => void) {
+  let running: Promise<void> | undefined
+  const timer = setInterval(() => {
+    running ??= run()
+      .catch(fault)
+      .finally(() => {
+        running = undefined
+      })
+  }, pauseMs)
+  timer.unref()
+  return {
+    async stop() {
+      clearInterval(timer)
+      await running
+    },
+  }
 }
 
 /** Files of up to this size are told by their digest, larger ones by their name. */

@@ -238,6 +238,35 @@ describe('publishing', () => {
     expect(await loop.desk.commit({ ...stampOf(9), ...leaf })).toBe('taken')
   })
 
+  it.each(['before', 'after'] as const)(
+    'publishes once, and says so, when its own book fails %s a write',
+    async (when) => {
+      const { deps, published, outbox, faults, pumpFor } = open()
+      let breaks = 0
+      const failing = <A extends unknown[], R>(write: (...args: A) => Promise<R>) => {
+        return async (...args: A): Promise<R> => {
+          const fails = breaks++ % 2 === 0
+          if (fails && when === 'before') throw Object.assign(new Error('the disk is gone'), { code: 'STORE_FAILED' })
+          const result = await write(...args)
+          if (fails) throw Object.assign(new Error('the disk is gone'), { code: 'STORE_FAILED' })
+          return result
+        }
+      }
+      const { put, publish } = outbox
+      Object.assign(outbox, { put: failing(put), publish: failing(publish) })
+      const loop = createLoop(deps)
+      loop.observe(seen({ once: 'file' }))
+      await pumpFor(100)
+      await loop.pump()
+      // Whoever sees it again tells it again.
+      loop.observe(seen({ once: 'file' }))
+      for (let i = 0; i < 4; i++) await loop.pump()
+      expect(published.size).toBe(1)
+      expect(await outbox.list(9)).toMatchObject([{ state: 'published' }])
+      expect(faults.length).toBeGreaterThan(0)
+    },
+  )
+
   it('under pressure gives up the least severe, and says how many', async () => {
     const { loop, plan, outbox, published, pumpFor } = open({ waiting: 2, bytes: 1e6, kept: 9 })
     plan.push(...Array.from({ length: 5 }, () => ({ code: 'TOPIC_FULL' as const, when: 'before' as const })))

@@ -73,6 +73,9 @@ describe('observations of the parts', () => {
       evidence: { n: 1 },
     } as const
     expect(logObservation(finding)).toMatchObject({ type: 'log.chain-broken', severity: 9, detail: { leaves: [1] } })
+    expect(logObservation({ ...finding, atMs: 9 }).once).toBe(logObservation(finding).once)
+    expect(logObservation({ ...finding, leaves: [2] }).once).not.toBe(logObservation(finding).once)
+    expect(logObservation({ ...finding, leaves: [] }).once).toBeUndefined()
   })
 
   it('tells of a refused model file once, by its digest, and not of a clean one', async () => {

@@ -85,6 +85,8 @@ export const logObservation = (finding: LogFinding): Observation => {
     modelVersion: `log-audit-1 ${group}`,
     detail: { message, leaves, evidence },
     atMs: Math.floor(atMs),
+    // Whoever reads the log again finds it again.
+    once: leaves.length === 0 ? undefined : JSON.stringify([id, source, leaves]),
   }
 }
 

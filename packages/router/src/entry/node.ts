@@ -79,6 +79,11 @@ export interface StartedRouter {
   readonly nexus: Nexus
   readonly links: AgentLinks
   readonly log: Log
+  /** The log as it lies here: tiles by their paths, and addenda, which no public log gives. */
+  readonly stored: {
+    read(path: string): Promise<Uint8Array | undefined>
+    addendum(digest: Uint8Array): Promise<Uint8Array | undefined>
+  }
   /** Findings and what comes back to them: here, or on the broker. */
   readonly topics: Topics
   /** Slow connections and floods of requests: the last findings, and the model that has a vote. */
@@ -198,6 +203,7 @@ export async function openRouter(options: StartOptions): Promise<StartedRouter> 
     metrics,
     addGauges: (more) => void gauges.push(more),
     log: files.log,
+    stored: { read: files.tiles.read, addendum: files.addendum },
     publishTable: nexus.publishTable,
     invite: (token, untilMs) => stores.invites.add(inviteHash(token), untilMs),
     async listen() {
@@ -287,7 +293,7 @@ async function openFiles({ stateDir, keys, trust, witnesses = [] }: StartOptions
     db.close()
     own?.close()
   }
-  return { log, tiles, close }
+  return { log, tiles, addendum: db.index.addendum, close }
 }
 
 function openWitness(stateDir: string, log: NoteSigner, signer: NoteSigner, trust: TrustFile) {
