@@ -36,6 +36,7 @@ const detector = () => import('../packages/detector/bench/gguf.ts')
 const packets = () => import('../packages/detector/bench/packets.ts')
 const floods = () => import('../packages/detector/bench/floods.ts')
 const scorer = () => import('../packages/detector/bench/scorer.ts')
+const pe = () => import('../packages/detector/bench/pe.ts')
 
 /** Rows whose subject or whose measurement is not built yet, by the first word of their ids. */
 export const NOT_YET: Readonly<Record<string, string>> = {
@@ -70,6 +71,7 @@ export const MEASURES: readonly Measure[] = [
   },
   single('detector.packets', async () => (await packets()).packets()),
   single('detector.scorer.vs_ort', async () => (await scorer()).scorerVsOrt()),
+  single('detector.pe.auc_cross', async () => (await pe()).peAucCross()),
   single('detector.gguf.header', async () => (await detector()).ggufHeader()),
   single('detector.gguf.hash', async () => (await detector()).ggufHash()),
   single('detector.floods.families', async () => (await floods()).floodFamilies()),

@@ -64,8 +64,6 @@ const PATTERNS: Readonly<Record<string, RegExp | string | readonly [string]>> = 
 const NAMES: readonly string[] = Object.keys(PATTERNS).sort()
 const CHEAP = NAMES.map((name) => PATTERNS[name] as RegExp | string | readonly [string])
 
-export const TEXT_PATTERN_NAMES = NAMES
-
 /**
  * 177 numbers: how many strings, their mean length, their characters; the share of each of 96 characters; their entropy; strings
  * that match each of 77 patterns, by the order of their names.

@@ -99,7 +99,7 @@ export type Warning = (typeof WARNINGS)[number]
 
 /** Of these nothing is read here: the feature stays 0 where `pefile` may find something (README, "What differs"). */
 export const UNREAD_WARNINGS: readonly Warning[] = WARNINGS.filter((name) =>
-  /^(version-|unwind-|bdd-|function-override|dynamic-relocation|unicode-string|relocation-directory-missing)/.test(
+  /^(version-|unwind-|bdd-|function-override|dynamic-relocation|unicode-string|pascal-string|resource-string|relocation-directory-missing)/.test(
     name,
   ),
 )
