@@ -7,7 +7,7 @@
 
 /** A manifest of a model that is not named here is refused, whoever signed it. */
 export const PUBLISHERS: Readonly<Record<string, readonly string[]>> = {
-  flood: ['c832ddf35747556ff09ba192234de2fe0654ac58afa275b119dcac888ae10962'],
-  'flood-outlier': ['a267ca7c4109c92f693a83fabf3d0f41b275665a92533718393c89ebed7e3bcf'],
+  flood: ['394990a0a56dd0c18dc78a5a73b2ac29756ed0397e0325ade9660a15fc27d7ce'],
+  'flood-outlier': ['e29e8a56ebd63bc6f1373134eee89c7fa7eb7c5e2ad01cda25c4ed9ccd0182ef'],
   pe: ['a8b2cd4ceee897883c51ce8ce7860a5c4126fabddbf1ebcecb1b4cad255e7b93'],
 }

@@ -29,6 +29,7 @@ class Windows:
     fold: np.ndarray
     fresh: np.ndarray
     rules: np.ndarray
+    fired: np.ndarray  # Ids of the rules, with spaces between.
     fast: np.ndarray  # Fast enough for a model's vote to count.
     kind: np.ndarray  # Index into CLASSES.
     captures: list[dict]
@@ -74,6 +75,7 @@ def load(min_rate: float) -> Windows:
         fold=_folds(table),
         fresh=(table["origin"] == "made").to_numpy() & (run >= first),
         rules=table["rules"].notna().to_numpy(),
+        fired=table["rules"].fillna("").to_numpy(str),
         fast=(table["rate"] >= np.maximum(min_rate, table["limit"].fillna(0))).to_numpy(),
         kind=kind,
         captures=meta["captures"],
