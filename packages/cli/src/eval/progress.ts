@@ -11,7 +11,7 @@ export function evalProgress({ isInteractive, err }: Terminal, now: () => number
   let family = ''
   const left = ({ done, total, resumed }: RunProgress): string => {
     const answered = done - resumed
-    if (answered < LEAST_TIMED) return ''
+    if (answered < LEAST_TIMED || done === total) return ''
     const seconds = Math.round((((now() - startedMs) / answered) * (total - done)) / 1_000)
     return `, about ${seconds < 90 ? `${seconds} s` : `${Math.round(seconds / 60)} min`} left`
   }

@@ -61,7 +61,7 @@ it('says how far it is, and how long the rest takes', () => {
     progress.end()
   }
   show(false)
-  expect(said).toBe('  bias: 10 of 110\n  control: 30 of 110, about 4 min left\n  done: 110 of 110, about 0 s left\n')
+  expect(said).toBe('  bias: 10 of 110\n  control: 30 of 110, about 4 min left\n  done: 110 of 110\n')
   ;[said, nowMs] = ['', 0]
   show(true)
   expect(said).toContain(`bias ${'█'.repeat(4)}${'░'.repeat(20)} 20 of 110, about 9 min left`)
