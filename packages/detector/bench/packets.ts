@@ -67,10 +67,10 @@ export async function packets(): Promise<Measured> {
   const [slowest] = found.toSorted((a, b) => median(a.rounds) - median(b.rounds))
   const said = found.map(({ name, rounds }) => `${name} ${Math.round(median(rounds))}`).join(', ')
   return {
-    value: median(slowest!.rounds),
+    value: Math.round(median(slowest!.rounds)),
     n: ROUNDS,
-    min: slowest!.rounds[0]!,
-    max: slowest!.rounds.at(-1)!,
+    min: Math.round(slowest!.rounds[0]!),
+    max: Math.round(slowest!.rounds.at(-1)!),
     note: `the slowest of: ${said}`,
   }
 }
