@@ -43,6 +43,13 @@ const spoofed = (t: Tally): boolean => t.packets >= 16 && share(t.sources.distin
 /** Nearly each packet of a flow, or to a host, that was not seen before. False of a first window: nothing is known. */
 const fromStrangers = (t: Tally): boolean => t.packets >= 16 && share(t.strangers, t.packets) >= MOST
 
+/**
+ * Nearly no packet answers a question. Of a host's first window it is not known what was asked; a resolver's answers are
+ * fewer or smaller.
+ */
+const isUnasked = (t: Tally): boolean =>
+  Number.isNaN(t.unasked) ? rateOf(t) >= 3000 || t.payloads.mean >= 600 : share(t.unasked, t.packets) >= MOST
+
 /** All of them. A window may fire several. */
 export const RULES: readonly Rule[] = [
   {
@@ -110,8 +117,7 @@ export const RULES: readonly Rule[] = [
       t.fromAmplifier > 0 &&
       share(t.fromAmplifier + t.laterUdp + t.unreachable, t.packets) >= MOST &&
       share(t.fromAmplifier, t.packets) >= 0.2 &&
-      // Of a host that is new here nothing is known, and a resolver gets the same: the second window decides.
-      share(t.unasked, t.packets) >= MOST &&
+      isUnasked(t) &&
       t.sources.distinct >= MANY,
   },
   {

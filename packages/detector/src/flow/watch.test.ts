@@ -100,6 +100,15 @@ describe('rules', () => {
     expect(firedOn(watched(64 * 4, 20, pings), 'source')).toEqual(rules)
   })
 
+  it.each([
+    ['a resolver', 1000, 200, []],
+    ['many answers', 4000, 200, ['F06']],
+    ['long answers', 1000, 1000, ['F06']],
+  ])('F06 judges the first window of a host by rate and length: %s', (_, rate, payloadBytes, rules) => {
+    const answers: Of = (i) => ({ protocol: UDP, sourcePort: 53, destinationPort: 7, source3: i % 9, payloadBytes })
+    expect(firedOn(watched(64, rate, answers))).toEqual(rules)
+  })
+
   it('gives the strongest rule first', () => {
     const [first] = watched(64, 1000, tcp(SYN, fromAnywhere)).filter(({ group }) => group === 'destination')
     expect(first).toMatchObject({ verdict: 'attack', subject: '192.0.2.1', packets: 64, startUs: 0 })
