@@ -87,7 +87,7 @@ def margins(booster, frame, names) -> np.ndarray:
     return booster.predict(frame[names].to_numpy(np.float32), raw_score=True, num_threads=1).astype(np.float32)
 
 
-FOLDS = 4
+FOLDS = 10
 
 
 def held_out(fitted: pd.DataFrame, held: pd.DataFrame, names: list[str], booster) -> tuple[np.ndarray, np.ndarray]:
