@@ -105,7 +105,8 @@ export const REFUSAL_TEXT: Readonly<Record<Code, string>> = {
   VERDICT_FAILED: 'A check of the answer failed, and all of it is kept as evidence; do not rely on the answer.',
   VERDICT_PARTIAL:
     'A check that you require could not be made yet; what came is kept, and you may check again when the proof is there.',
-  DEAD_LETTERED: 'Nobody answered the packet, though a model may have begun, and its signed reasons are kept; ask again.',
+  DEAD_LETTERED:
+    'Nobody answered the packet, though a model may have begun, and its signed reasons are kept; ask again.',
   ROUTER_UNREACHABLE:
     'The router did not answer, so the packet may have arrived or not; send the same packet again, never a new one.',
   ROUTER_MISBEHAVED:
