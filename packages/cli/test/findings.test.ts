@@ -5,7 +5,7 @@ import type { Observation } from '@mystranet/detector/loop'
 import { shippedModel } from '@mystranet/detector/model/node'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startBroker } from '../../../scripts/broker/server.ts'
-import { ggufFile } from '../../detector/test/gguf-file.ts'
+import { ggufFile, withTemplate } from '../../detector/test/gguf-file.ts'
 import { ethernet, ip4, pcap, tcp } from '../../detector/test/wire.ts'
 import { askAdmin } from '../src/admin/client.ts'
 import type { DetectorDocument, FindingDocument, FindingsDocument } from '../src/admin/findings.ts'
@@ -192,6 +192,21 @@ test('a new model is verified, tried on live rows, and serves; a changed one is 
 test('an observation that is none is refused', async () => {
   await expect(see(observation({ severity: 11 }))).rejects.toMatchObject({ code: 'DOCUMENT_MALFORMED' })
 })
+
+test('what weave scan finds, and any signed document, can be told, once each', async () => {
+  await writeFile(here.path('odd.gguf'), ggufFile({ pairs: withTemplate("{{ ''.__class__ }}") }))
+  for (let i = 0; i < 2; i++) expect((await here.weave('scan', here.path('odd.gguf'), '--tell')).code).toBe(1)
+  const found = await confirmed(({ source }) => source === 'odd.gguf')
+  expect(found.type).toBe('gguf.suspicious')
+  expect((await listed()).findings.filter(({ source }) => source === 'odd.gguf')).toHaveLength(1)
+  await writeFile(here.path('m.evaluation'), 'a signed statement')
+  const attached = await here.weave('findings', 'attach', here.path('m.evaluation'))
+  expect(attached.code).toBe(0)
+  const { id, topic, type } = await confirmed(({ source }) => source === 'm.evaluation')
+  expect([`${id}\n`, topic, type]).toEqual([attached.stdout, 'ai.evidence.v1', 'evaluation'])
+  await writeFile(here.path('large.bin'), new Uint8Array(64 * 1024 + 1))
+  expect((await here.weave('findings', 'attach', here.path('large.bin'))).code).toBe(2)
+}, 60_000)
 
 test('usage is told with exit code 2, a finding that is not there with its code', async () => {
   for (const wrong of [['ls', 'x'], ['show'], ['show', 'x'], ['other', 'ab'.repeat(32)], ['ls', '--only', 'x']]) {

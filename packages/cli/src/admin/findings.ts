@@ -3,11 +3,12 @@
  *
  * @module
  */
-import { type BookedFinding, type FindingState, parseObservation } from '@mystranet/detector/loop'
+import { type BookedFinding, evidenceOf, type FindingState, parseObservation } from '@mystranet/detector/loop'
 import { CODES } from '@mystranet/schemas/codes'
 import { parseMessage, parseSigned } from '@mystranet/schemas/topics'
-import { toHex } from '@mystranet/sdk/bytes'
+import { fromHex, toHex } from '@mystranet/sdk/bytes'
 import { PacketError } from '@mystranet/sdk/errors'
+import { sha256 } from '@mystranet/sdk/proof/merkle'
 import { Hono } from 'hono'
 import { codeOf } from '../exit.ts'
 import type { RunningDetector } from '../up/detector.ts'
@@ -57,6 +58,14 @@ export interface DetectorDocument {
   }[]
 }
 
+/** A signed document that somebody else can check. */
+export interface EvidenceRequest {
+  readonly type: string
+  readonly source: string
+  /** Its bytes in hex, at most 64 KiB of them. */
+  readonly proof: string
+}
+
 /** Rows that another program's model scored: a candidate here is tried on them, too. NaN is null. */
 export interface LiveRows {
   readonly id: string
@@ -93,6 +102,13 @@ export function findingRoutes(detector: () => RunningDetector): Hono {
     const observations = (Array.isArray(given) ? given : [given]).map(parseObservation)
     for (const each of observations) observe(each)
     return context.json({ taken: observations.length })
+  })
+  app.post('/evidence', async (context) => {
+    const { type, source, proof } = (await context.req.json()) as EvidenceRequest
+    const bytes = fromHex(proof) ?? new Uint8Array()
+    const name = JSON.stringify([type, toHex(sha256(bytes))])
+    const id = await detector().tell(evidenceOf({ type, source, atMs: Date.now() }, [], bytes, name))
+    return context.json({ id })
   })
   app.get('/detector', async (context) => {
     const { models, threshold } = detector()

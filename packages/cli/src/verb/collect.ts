@@ -9,6 +9,7 @@ import { type FlowRecord, flowCollector } from '@mystranet/detector/flow/export'
 import { PacketError } from '@mystranet/sdk/errors'
 import { type Call, type Command, textFlag } from '../command.ts'
 import { EXIT_CODES, UsageError } from '../exit.ts'
+import { TELL } from '../tell.ts'
 import { stopped } from './proxy.ts'
 
 export const collect: Command = {
@@ -28,7 +29,7 @@ export const collect: Command = {
       about:
         'Judge the packets of a capture (pcap, pcapng; - is standard input) instead, and print each window of an attack.',
     },
-    tell: { type: 'boolean', about: 'With --capture: attacks become findings of the weave up in the state folder.' },
+    tell: TELL,
   },
   examples: [
     ['weave collect', 'from exporters of this machine'],

@@ -3,10 +3,13 @@
  *
  * @module
  */
+import { basename, extname } from 'node:path'
+import { toHex } from '@mystranet/sdk/bytes'
 import { askAdmin } from '../admin/client.ts'
-import type { FindingDocument, FindingsDocument, ShownFindingDocument } from '../admin/findings.ts'
+import type { EvidenceRequest, FindingDocument, FindingsDocument, ShownFindingDocument } from '../admin/findings.ts'
 import { type Call, type Command, textFlag, toJson } from '../command.ts'
 import { EXIT_CODES, UsageError } from '../exit.ts'
+import { readGiven } from '../session.ts'
 import { stateFolder } from '../state.ts'
 import { columns, printable } from '../terminal.ts'
 
@@ -15,7 +18,7 @@ const STATES = ['waiting', 'published', 'confirmed', 'dead']
 export const findings: Command = {
   name: 'findings',
   summary: 'List and show what the detector of the weave up in the state folder found, and say whether it was right.',
-  usage: ['ls [--only STATE]', 'show ID', 'accept ID', 'overrule ID'],
+  usage: ['ls [--only STATE]', 'show ID', 'accept ID', 'overrule ID', 'attach FILE'],
   settings: ['state'],
   flags: {
     only: { type: 'string', placeholder: 'STATE', about: `Of ls: those that are ${STATES.join(', ')}.` },
@@ -24,6 +27,7 @@ export const findings: Command = {
     ['weave findings ls', 'newest first, with their places in the log'],
     ['weave findings ls --only dead', 'those that can never be published, and why'],
     ['weave findings show 1f03…', 'what was signed'],
+    ['weave findings attach m.evaluation', 'a signed evaluation of a model, or any document, as evidence in the log'],
     ['weave findings overrule 1f03…', 'a false alarm: moves its threshold up, by a step a day at most'],
   ],
   async run(call) {
@@ -33,14 +37,15 @@ export const findings: Command = {
       throw new UsageError([`--only is ${JSON.stringify(only)}, wanted one of ${STATES.join(', ')}`])
     }
     if (action === 'ls' && id === undefined) return list(call, only)
+    if (action === 'attach' && id !== undefined && rest.length === 0) return attach(call, id)
     if (id === undefined || rest.length > 0 || !/^[0-9a-f]{64}$/.test(id)) {
       throw new UsageError([
-        'weave findings takes ls, or show, accept or overrule with an id of 64 hex digits. See weave findings --help.',
+        'weave findings takes ls, attach with a file, or show, accept or overrule with an id of 64 hex digits. See weave findings --help.',
       ])
     }
     if (action === 'show') return show(call, id)
     if (action === 'accept' || action === 'overrule') return judge(call, id, action)
-    throw new UsageError(['weave findings takes ls, show, accept or overrule. See weave findings --help.'])
+    throw new UsageError(['weave findings takes ls, show, accept, overrule or attach. See weave findings --help.'])
   },
 }
 
@@ -93,6 +98,20 @@ async function show({ config, terminal, json }: Call, id: string): Promise<numbe
   )
   // JSON escapes what a terminal would act on.
   terminal.out(`${JSON.stringify(finding.content, undefined, 2)}\n`)
+  return EXIT_CODES.ok.code
+}
+
+const MAX_PROOF_BYTES = 64 * 1024
+
+async function attach({ config, terminal, json }: Call, path: string): Promise<number> {
+  const bytes = await readGiven(path)
+  if (bytes.length > MAX_PROOF_BYTES) {
+    throw new UsageError([`Cannot attach ${path}: it has ${bytes.length} bytes, wanted at most ${MAX_PROOF_BYTES}`])
+  }
+  const type = extname(path).slice(1).toLowerCase() || 'document'
+  const request: EvidenceRequest = { type, source: basename(path).slice(0, 64), proof: toHex(bytes) }
+  const { id } = await askAdmin<{ id: string }>(stateFolder(config.state), 'POST', '/evidence', request)
+  terminal.out(json ? toJson({ id }) : `${id}\n`)
   return EXIT_CODES.ok.code
 }
 

@@ -4,12 +4,15 @@
  * @module
  */
 import type { ByteSource } from '@mystranet/detector/gguf'
+import { peObservation } from '@mystranet/detector/loop'
 import { loadModel } from '@mystranet/detector/model'
 import { readArtifact, shippedModel } from '@mystranet/detector/model/node'
 import { PE_MODEL, type PeReport, type PeVerdict, scanPe } from '@mystranet/detector/pe'
 import { peSarifOf } from '@mystranet/detector/pe/sarif'
+import { toHex } from '@mystranet/sdk/bytes'
 import { type Call, toJson } from '../command.ts'
 import { EXIT_CODES } from '../exit.ts'
+import { tell } from '../tell.ts'
 import { type Colours, columns, printable } from '../terminal.ts'
 
 /** Odd is not malware, so that findings alone do not make the command fail. */
@@ -32,8 +35,9 @@ export async function beginsAsPe(source: ByteSource): Promise<boolean> {
 export async function scanPeFiles(
   sources: readonly ByteSource[],
   digestsOf: () => Promise<ReadonlyMap<string, Uint8Array>>,
-  { terminal, flags, json }: Call,
+  call: Call,
 ): Promise<number> {
+  const { terminal, flags, json } = call
   const model = await loadModel(await readArtifact(shippedModel(PE_MODEL.id)), PE_MODEL)
   const reports: PeReport[] = []
   for (const source of sources) reports.push(await scanPe(source, { model }))
@@ -42,6 +46,11 @@ export async function scanPeFiles(
   else if (json)
     terminal.out(toJson({ files: reports.map((report) => ({ ...report, sha256: digests.get(report.name) })) }))
   else for (const report of reports) terminal.out(textOf(report, digests.get(report.name), terminal.outColours))
+  const hexOf = (digest: Uint8Array | undefined) => digest && toHex(digest)
+  await tell(
+    call,
+    reports.map((report) => peObservation(report, Date.now(), hexOf(digests.get(report.name)))),
+  )
   return EXITS[WORST.find((verdict) => reports.some((report) => report.verdict === verdict)) ?? 'abstain']
 }
 

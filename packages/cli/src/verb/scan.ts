@@ -6,9 +6,12 @@
 import { type ByteSource, type FileReport, type ScanReport, scanGguf, type Verdict } from '@mystranet/detector/gguf'
 import { sarifOf } from '@mystranet/detector/gguf/sarif'
 import { httpSource } from '@mystranet/detector/http'
+import { scanObservation } from '@mystranet/detector/loop'
 import { digestFile, type OpenFile, openFile } from '@mystranet/detector/node'
+import { toHex } from '@mystranet/sdk/bytes'
 import { type Call, type Command, textFlag, toJson } from '../command.ts'
 import { EXIT_CODES, UsageError } from '../exit.ts'
+import { TELL, tell } from '../tell.ts'
 import { type Colours, columns, printable, progressBar, type Terminal } from '../terminal.ts'
 import { beginsAsPe, scanPeFiles } from './scan-pe.ts'
 
@@ -19,8 +22,9 @@ export const scan: Command = {
     'Exits with 0 when it is clean, 1 on findings, 2 when it is invalid or could not be scanned to its end. Of programs: 1 only ' +
     'when the verdict is malware, 0 when there is none (abstain), for odd is not malware and unremarkable is not clean.',
   usage: ['FILE|URL [SHARD…]'],
-  settings: [],
+  settings: ['state'],
   flags: {
+    tell: TELL,
     sarif: { type: 'boolean', about: 'One SARIF 2.1.0 document on stdout.' },
     'for-engine': {
       type: 'string',
@@ -33,6 +37,7 @@ export const scan: Command = {
     ['weave scan https://example.org/model.gguf', 'on a web server: only what is looked at is fetched'],
     ['weave scan model-00001-of-00002.gguf model-00002-of-00002.gguf', 'all shards of a model'],
     ['weave scan model.gguf --sarif > model.sarif', 'for a tool that shows findings'],
+    ['weave scan model.gguf --tell', 'and sign and log what was found'],
     ['weave scan setup.exe', 'a Windows program: what a model makes of its header, or that it abstains'],
   ],
   async run(call) {
@@ -50,12 +55,18 @@ export const scan: Command = {
       const report = await scanGguf(sources, { engine, onProgress: progressOn(terminal) })
       const digests = await digestsOf(opened, call)
       print(report, digests, call)
+      await tell(
+        call,
+        report.files.map((file) => scanObservation(file, Date.now(), hexOf(digests.get(file.name)))),
+      )
       return EXITS[report.verdict]
     } finally {
       for (const file of opened) await file.close()
     }
   },
 }
+
+const hexOf = (digest: Uint8Array | undefined) => digest && toHex(digest)
 
 const EXITS: Readonly<Record<Verdict, number>> = {
   clean: EXIT_CODES.ok.code,

@@ -28,7 +28,14 @@ export {
   parseObservation,
   policyOf,
 } from './observation.ts'
-export { floodObservation, flowObservation, httpObservation, logObservation, scanObservation } from './observed.ts'
+export {
+  floodObservation,
+  flowObservation,
+  httpObservation,
+  logObservation,
+  peObservation,
+  scanObservation,
+} from './observed.ts'
 export type { BookedFinding, FindingState, Outbox, OutboxLimits } from './outbox.ts'
 export type { FindingSigner, LoopMetrics } from './publish.ts'
 export { type Bound, boundsOf, type Tunable, type Vote } from './tuning.ts'

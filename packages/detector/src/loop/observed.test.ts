@@ -3,7 +3,14 @@ import { describe, expect, it } from 'vitest'
 import { RULES } from '../flow/rule.ts'
 import { memorySource, scanGguf } from '../gguf/scan.ts'
 import { HTTP_RULES } from '../l7/rule.ts'
-import { floodObservation, flowObservation, httpObservation, logObservation, scanObservation } from './observed.ts'
+import {
+  floodObservation,
+  flowObservation,
+  httpObservation,
+  logObservation,
+  peObservation,
+  scanObservation,
+} from './observed.ts'
 
 describe('observations of the parts', () => {
   it('tells of a flow that is an attack, with its rules, and not of a clear one', () => {
@@ -146,6 +153,29 @@ describe('floodObservation', () => {
   it('tells of no window that is clear, or that nobody is sure of', () => {
     for (const says of ['clear', 'unsure'] as const) {
       expect(floodObservation({ ...verdict, verdict: says }, '')).toBeUndefined()
+    }
+  })
+})
+
+describe('peObservation', () => {
+  const report = {
+    format: 'weave-pe-scan/1',
+    name: 'C:\\\\a\\\\setup.exe',
+    bytes: 9,
+    verdict: 'malware',
+    because: 'its header',
+    findings: [],
+    vote: { model: 'pe@1.0.0', probability: 0.99, margin: 5, threshold: 0.9, unremarkableUpTo: 0.1, top: [] },
+  } as unknown as Parameters<typeof peObservation>[0]
+
+  it('tells of malware and of what is no program, once a file, and of nothing else', () => {
+    const seen = peObservation(report, 5, 'ab')
+    expect(seen).toMatchObject({ type: 'pe.malware', source: 'setup.exe', confidence: 0.99, modelVersion: 'pe@1.0.0' })
+    expect(peObservation({ ...report, name: 'other' }, 6, 'ab')?.once).toBe(seen?.once)
+    const { vote: _, ...broken } = report
+    expect(peObservation({ ...broken, verdict: 'invalid' }, 5)).toMatchObject({ type: 'pe.invalid', severity: 3 })
+    for (const verdict of ['unremarkable', 'abstain', 'incomplete'] as const) {
+      expect(peObservation({ ...report, verdict }, 5)).toBeUndefined()
     }
   })
 })

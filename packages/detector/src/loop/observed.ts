@@ -13,6 +13,7 @@ import type { FileReport } from '../gguf/report.ts'
 import { SCAN_FORMAT } from '../gguf/report.ts'
 import { HTTP_EXTRACTOR_VERSION } from '../l7/feature.ts'
 import type { HttpVerdict } from '../l7/watch.ts'
+import { PE_SCAN_FORMAT, type PeReport } from '../pe/scan.ts'
 import type { Observation } from './observation.ts'
 
 const SEVERITIES: Readonly<Record<Severity, number>> = { critical: 10, high: 8, medium: 5, low: 3 }
@@ -116,6 +117,28 @@ export function scanObservation(file: FileReport, atMs: number, digest?: string)
     detail: { verdict, bytes, architecture, sha256: digest, incomplete, omitted, findings: told },
     atMs,
     once: JSON.stringify([verdict, digest ?? name, told.map(({ id }) => id)]),
+  }
+}
+
+/**
+ * A Windows program that was called malware, or that is none although it begins as one; undefined for the others: odd is not
+ * malware, and nobody is told of an abstention.
+ *
+ * @param digest As of {@link scanObservation}.
+ */
+export function peObservation(report: PeReport, atMs: number, digest?: string): Observation | undefined {
+  const { name, verdict, because, findings, vote, bytes } = report
+  if (verdict !== 'malware' && verdict !== 'invalid') return undefined
+  const told = findings.map(({ id, severity, message }) => ({ id, severity, message }))
+  return {
+    type: `pe.${verdict}`,
+    source: clipped(name.split(/[\\/]/).at(-1) ?? name),
+    severity: verdict === 'malware' ? 8 : 3,
+    confidence: vote?.probability ?? NO_PROBABILITY,
+    modelVersion: clipped(vote?.model ?? PE_SCAN_FORMAT, 128),
+    detail: { verdict, because, bytes, sha256: digest, vote, findings: told },
+    atMs,
+    once: JSON.stringify([verdict, digest ?? name]),
   }
 }
 
