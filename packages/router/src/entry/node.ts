@@ -13,22 +13,19 @@ import { type ServerType, serve } from '@hono/node-server'
 import { getConnInfo } from '@hono/node-server/conninfo'
 import type { HttpVerdict } from '@mystranet/detector/l7'
 import type { DocumentSigner } from '@mystranet/sdk/envelope'
-import { createNoteKey, ED25519_TYPE, type NoteSigner } from '@mystranet/sdk/proof/note'
+import type { NoteSigner } from '@mystranet/sdk/proof/note'
 import type { TrustFile } from '@mystranet/sdk/proof/trust-file'
 import type { Context } from 'hono'
 import type { DestinationStream } from 'pino'
-import { filesTiles } from '../adapters/files-tiles.ts'
-import { filesWal } from '../adapters/files-wal.ts'
 import { createTrace } from '../adapters/pino-trace.ts'
 import { openSqliteStores } from '../adapters/sqlite/stores.ts'
 import { sqliteTopicStream } from '../adapters/sqlite/topic-stream.ts'
-import { sqliteLog, sqliteWitnessStore } from '../adapters/sqlite-log.ts'
 import { createAgentLinks } from '../agent-links.ts'
 import { createApp } from '../app.ts'
 import { type RouterConfig, readConfig } from '../config.ts'
 import { packetJson } from '../http/packet-json.ts'
 import { createRequestWatch, type RequestWatch } from '../http/watch.ts'
-import { type Log, openLog } from '../log/log.ts'
+import type { Log } from '../log/log.ts'
 import type { WitnessLink } from '../log/ports.ts'
 import { createMetrics, type Gauge, type Metrics } from '../metrics.ts'
 import { createNexus, type Nexus } from '../nexus.ts'
@@ -41,8 +38,8 @@ import { logFindings } from '../topic/findings.ts'
 import { trustedProducers } from '../topic/producers.ts'
 import { createTopics, type Topics } from '../topic/topics.ts'
 import type { Trace } from '../trace.ts'
-import { createWitness } from '../witness/witness.ts'
 import { type Linger, lingerOf } from './linger.ts'
+import { openLogFiles } from './log-files.ts'
 import { observeServer } from './observe.ts'
 
 /** Keys that a router holds. None of them signs a routing table. */
@@ -121,7 +118,7 @@ export async function openRouter(options: StartOptions): Promise<StartedRouter> 
   // Refuses to start on a schema that was not signed.
   await packetJson()
   await mkdir(stateDir, { recursive: true, mode: 0o700 })
-  const files = await openFiles(options, trace)
+  const files = await openLogFiles(options, trace)
   const links = createAgentLinks(Date.now)
   const sqlite = openSqliteStores(join(stateDir, 'router.sqlite'), config)
   const fabric = await openFabric(options, config, links, trace).catch(async (error: unknown) => {
@@ -270,43 +267,6 @@ function toldOf(invites: Invites, { onInvited }: StartOptions): Invites {
       await onInvited(tokenHash, instance)
       return true
     },
-  }
-}
-
-async function openFiles({ stateDir, keys, trust, witnesses = [] }: StartOptions, trace: Trace) {
-  const db = sqliteLog({ path: join(stateDir, 'log.sqlite') })
-  const tiles = filesTiles({ dir: join(stateDir, 'log') })
-  const wal = await filesWal({ dir: join(stateDir, 'wal') })
-  const own = keys.witness && openWitness(stateDir, keys.log, keys.witness, trust)
-  const log = await openLog({
-    ...db,
-    wal,
-    tiles,
-    trust,
-    signer: keys.log,
-    witnesses: own === undefined ? witnesses : [own.link, ...witnesses],
-    onWitnessFault: ({ witness, kind }) => trace.stage('witness', { agent: witness, kind }),
-    onStop: (cause) => trace.fault('log', cause),
-  })
-  const close = async () => {
-    await log.close()
-    db.close()
-    own?.close()
-  }
-  return { log, tiles, addendum: db.index.addendum, close }
-}
-
-function openWitness(stateDir: string, log: NoteSigner, signer: NoteSigner, trust: TrustFile) {
-  const store = sqliteWitnessStore({ path: join(stateDir, 'witness.sqlite') })
-  const witness = createWitness({ signer, store, logs: [createNoteKey(log.keyName, ED25519_TYPE, log.publicKey)] })
-  const name = trust.policy.witnesses.find(({ key }) => key.keyName === signer.keyName)?.name
-  if (name === undefined) {
-    store.close()
-    throw new RangeError(`Cannot start the router: the trust file's policy does not name its witness ${signer.keyName}`)
-  }
-  return {
-    link: { name, addCheckpoint: (body: Uint8Array) => witness.addCheckpoint(body) },
-    close: () => store.close(),
   }
 }
 
