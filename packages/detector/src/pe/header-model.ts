@@ -43,7 +43,6 @@ const DLL_BITS = {
   force_integrity: 7,
   nx: 8,
   no_seh: 10,
-  guard_cf: 14,
   terminal_server: 15,
 }
 const LOGS = [
@@ -89,11 +88,6 @@ const FEATURES: Readonly<Record<string, Make>> = {
   os_minor: upTo('MinorOperatingSystemVersion', 10),
   image_major: upTo('MajorImageVersion', 20),
   image_minor: upTo('MinorImageVersion', 20),
-  image_is_os: (of) =>
-    truth(
-      of('MajorImageVersion') === of('MajorOperatingSystemVersion') &&
-        of('MinorImageVersion') === of('MinorOperatingSystemVersion'),
-    ),
   subsystem_major: upTo('MajorSubsystemVersion', 11),
   subsystem_minor: upTo('MinorSubsystemVersion', 20),
   subsystem: upTo('Subsystem', 16),

@@ -94,6 +94,21 @@ describe('the verdict', () => {
     })
   })
 
+  it('reads a file that is far in parts, and finds the same', async () => {
+    const bytes = peFile({ overlay: new Uint8Array(9_000_000).fill(7) })
+    const parts: number[] = []
+    const far = {
+      ...memorySource(bytes, 'x.exe'),
+      isFar: true,
+      read: async (offset: number, length: number) => {
+        parts.push(length)
+        return bytes.subarray(offset, offset + length)
+      },
+    }
+    expect(await scanPe(far, { model })).toEqual(await scan(bytes))
+    expect(parts.length).toBe(3)
+  })
+
   it('is incomplete when a budget is spent', async () => {
     expect(await scan(peFile(), { budget: { maxBytes: 10 } })).toMatchObject({ verdict: 'incomplete' })
     expect(await scan(peFile(), { budget: { workUnits: 100 } })).toMatchObject({ verdict: 'incomplete' })
