@@ -382,13 +382,13 @@ describe('a log against what is known beside it', () => {
       const request = own.request('x')
       own.attempt('x', 1)
       return found([], (audit) => {
-        audit.flow({ agent: agent.instance, timeMs: START_MS, bytes: before })
+        audit.flow({ agent: agent.instance, timeMs: START_MS - 4 * 3_600_000, bytes: before })
         audit.packet({ ...factOf(request), bytes: packetBytes })
         own.entries.forEach(audit.leaf)
         audit.flow({ agent: agent.instance, timeMs: START_MS + 60_000, bytes: flowBytes })
         own.end('x', 'cancel', 0)
         audit.leaf(own.entries.at(-1) as LogEntry)
-        audit.tick(START_MS + 4_500_000)
+        audit.tick(START_MS + 4 * 3_600_000)
       })
     }
     expect(judged(2_000_000, 2_200_000)).toEqual([])

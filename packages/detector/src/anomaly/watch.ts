@@ -52,7 +52,7 @@ const SURGES = {
  * Watches records as they come. Times are those of the records; `tick` lets time pass where nothing comes, and silence is
  * not heard without it.
  *
- * Cost: some 5 µs a leaf, its invariants included (`bench/anomaly.ts`); memory is bounded by the options.
+ * Cost: some 15 µs a leaf, its invariants included (`bench/anomaly.ts`); memory is bounded by the options.
  *
  * @param onFinding Gets one finding an incident. What it throws goes to whoever gave the record.
  * @throws RangeError when a limit is not at least 1.

@@ -33,17 +33,20 @@ export interface VolumeCheck {
 const HOUR_MS = 3_600_000
 /** Flows and packets are accounted by the hour; an exporter may be this late. */
 const LATE_MS = 600_000
-/** Below this many bytes in an hour, traffic that is missing is not asked for. */
-const MIN_CARRIED = 262_144
+/** Below this many bytes in a block of hours, traffic that is missing is not asked for. */
+const MIN_CARRIED = 1_048_576
+/** Missing traffic is judged by blocks of so many hours: what is carried in one may show in the next. */
+const BLOCK = 6
 /** Share of the carried bytes that must show in the flows. */
 const MIN_SHOWN = 0.5
 
 export function volumeCheck(say: Say, maxAgents: number, limits: VolumeLimits = {}): VolumeCheck {
   const { overhead = 1.5, idleBytes = 4 * 1_048_576 } = limits
-  const accounts = recentMap<Account>(maxAgents * 3)
+  const accounts = recentMap<Account>(maxAgents * 4)
+  const blocks = recentMap<Account>(maxAgents * 4)
   /** Bytes of requests until an attempt says who gets them. */
   const requests = recentMap<number>(65_536)
-  const known = recentMap<true>(maxAgents)
+  const shownSinceMs = recentMap<number>(maxAgents)
   let judgedHour = Number.NEGATIVE_INFINITY
 
   const accountOf = (agent: string, timeMs: number) => {
@@ -61,10 +64,20 @@ export function volumeCheck(say: Say, maxAgents: number, limits: VolumeLimits = 
       const message = `Agent ${short(agent)} moved ${mib(flowBytes)} in an hour; its packets account for ${mib(allowed)}.`
       say('flow-unlogged', { source: hexOf(agent), atMs, message, evidence: { ...evidence, allowed } })
     }
-    // An agent whose traffic nobody exports is none that went missing.
-    if (carriedBytes < MIN_CARRIED || known.get(agent) === undefined || flowBytes >= carriedBytes * MIN_SHOWN) return
+    const block = Math.floor(hour / BLOCK)
+    const name = `${agent} ${block}`
+    const sum = blocks.get(name) ?? { agent, hour: block * BLOCK, flowBytes: 0, carriedBytes: 0 }
+    sum.flowBytes += flowBytes
+    sum.carriedBytes += carriedBytes
+    blocks.set(name, sum)
+  }
+  const judgeBlock = ({ agent, hour, flowBytes, carriedBytes }: Account) => {
+    // An agent whose traffic nobody exported when the block began is none that went missing.
+    const isShown = (shownSinceMs.get(agent) ?? Number.POSITIVE_INFINITY) <= hour * HOUR_MS
+    if (carriedBytes < MIN_CARRIED || !isShown || flowBytes >= carriedBytes * MIN_SHOWN) return
     const message = `Packets of ${mib(carriedBytes)} are logged for agent ${short(agent)}; its traffic shows ${mib(flowBytes)}.`
-    say('log-unflowed', { source: hexOf(agent), atMs, message, evidence })
+    const evidence = { from: new Date(hour * HOUR_MS).toISOString(), flowBytes: Math.round(flowBytes), carriedBytes }
+    say('log-unflowed', { source: hexOf(agent), atMs: (hour + BLOCK) * HOUR_MS, message, evidence })
   }
   const tick = (nowMs: number) => {
     const closed = Math.floor((nowMs - LATE_MS) / HOUR_MS)
@@ -74,6 +87,11 @@ export function volumeCheck(say: Say, maxAgents: number, limits: VolumeLimits = 
       if (account.hour >= closed) continue
       accounts.delete(name)
       judge(account.agent, account)
+    }
+    for (const [name, sum] of blocks.entries()) {
+      if (sum.hour + BLOCK > closed) continue
+      blocks.delete(name)
+      judgeBlock(sum)
     }
   }
   return {
@@ -91,7 +109,7 @@ export function volumeCheck(say: Say, maxAgents: number, limits: VolumeLimits = 
       tick(timeMs)
       const name = keyOf(agent)
       accountOf(name, timeMs).flowBytes += bytes
-      known.set(name, true)
+      shownSinceMs.set(name, Math.min(shownSinceMs.get(name) ?? timeMs, timeMs))
     },
     tick,
   }

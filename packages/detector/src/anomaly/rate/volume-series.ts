@@ -47,7 +47,8 @@ export function rateSeries(calendar: Calendar): RateSeries {
     const [bucket, hour, long] = scores as [number, number, number]
     const isBurst = bucket >= burst.bucket || hour >= burst.hour
     const isSilence = bucket <= silence.bucket || hour <= silence.hour || long <= silence.long
-    for (const name of names) spreads[name].learn(sums[name].count, sums[name].mean)
+    // What stands out is not how much the usual varies.
+    if (!isBurst && !isSilence) for (const name of names) spreads[name].learn(sums[name].count, sums[name].mean)
     const score = isBurst ? Math.max(bucket, hour) : Math.min(...scores)
     return { kind: isBurst ? ('burst' as const) : isSilence ? ('silence' as const) : undefined, score, hour: sums.hour }
   }

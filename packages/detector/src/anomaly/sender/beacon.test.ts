@@ -6,7 +6,10 @@ const random = seededRandom('beacon')
 
 function beacon(count: number, periodMs: number, jitter = 0.05): number[] {
   let atMs = 0
-  return Array.from({ length: count }, () => (atMs += periodMs * random.between(1 - jitter, 1 + jitter)))
+  return Array.from({ length: count }, () => {
+    atMs += periodMs * random.between(1 - jitter, 1 + jitter)
+    return atMs
+  })
 }
 
 /** Sessions of eight requests on average, some an hour. */
@@ -14,8 +17,10 @@ function person(spanMs: number, everyMs: number): number[] {
   const times: number[] = []
   for (let startMs = random.exponential(everyMs); startMs < spanMs; startMs += random.exponential(everyMs)) {
     let atMs = startMs
-    do times.push(atMs)
-    while ((atMs += 2_000 + random.exponential(55_000)) < spanMs && random.unit() > 1 / 8)
+    do {
+      times.push(atMs)
+      atMs += 2_000 + random.exponential(55_000)
+    } while (random.unit() > 1 / 8)
   }
   return times.sort((a, b) => a - b)
 }

@@ -10,7 +10,7 @@ import { BEACON_TIMES, findPeriod } from './beacon.ts'
 export const SENDER = {
   burst: { minBucket: 40, minHour: 80, timesTop: 3 },
   fanOut: { minTargets: 8, timesTop: 2 },
-  oddHours: { minDays: 10, minRequests: 60, maxShare: 0.004, minCount: 5 },
+  oddHours: { minDays: 10, minRequests: 60, minHours: 60, maxShare: 0.02, minCount: 5 },
   constantSize: { window: 128, minSame: 20, minSlots: 12, maxShare: 0.05 },
 } as const
 
@@ -130,18 +130,18 @@ function usualHours(cellOf: (timeMs: number) => number) {
   const days = new Float64Array(48)
   let [activeDays, requests] = [0, 0]
   let [day, hour, inHour] = [0, -1, 0]
-  let isOdd = false
+  let [isOdd, lastMs] = [false, 0]
   const share = (cell: number) => {
     const base = cell < 24 ? 0 : 24
     let near = 0
     let all = 0
     for (let i = 0; i < 48; i++) all += days[i] as number
-    // An hour around, on this kind of day; the other kind counts a tenth.
-    for (let apart = -1; apart <= 1; apart++) {
+    // Two hours around, on days of both kinds: days off are too few to tell alone.
+    for (let apart = -2; apart <= 2; apart++) {
       const at = (((cell - base + apart) % 24) + 24) % 24
-      near += (days[base + at] as number) + 0.1 * (days[24 - base + at] as number)
+      near += (days[base + at] as number) + (days[24 - base + at] as number)
     }
-    return near / Math.max(1, all)
+    return all < SENDER.oddHours.minHours ? 1 : near / all
   }
   return ({ timeMs }: SenderRequest, tell: OnPattern) => {
     const today = Math.floor(timeMs / DAY_MS)
@@ -157,9 +157,12 @@ function usualHours(cellOf: (timeMs: number) => number) {
       hour = thisHour
       inHour = 0
       const { minDays, minRequests, maxShare } = SENDER.oddHours
-      isOdd = activeDays > minDays && requests >= minRequests && share(cell) <= maxShare
+      // What goes on from a usual hour is a long evening.
+      const goesOn = !isOdd && timeMs < lastMs + HOUR_MS / 2
+      isOdd = activeDays > minDays && requests >= minRequests && !goesOn && share(cell) <= maxShare
       days[cell] = (days[cell] as number) + 1
     }
+    lastMs = timeMs
     requests++
     inHour++
     if (isOdd && inHour === SENDER.oddHours.minCount)
@@ -186,10 +189,11 @@ function usualSizes() {
       all++
     }
     const share = ((shares.get(size) ?? 0) + 0.5) / (all + 1)
-    if (all < minSame || share > maxShare) return
+    if (share > maxShare) return
     const same = recent.filter((each) => each.size === size)
     const slots = new Set(same.map(({ slot }) => slot)).size
-    if (same.length < minSame || slots < minSlots) return
+    // As much of other sizes must be known, or nothing is unusual.
+    if (same.length < minSame || slots < minSlots || all + recent.length - same.length < minSame) return
     tell('constant-size', { bytes, same: same.length, of: recent.length, shareBefore: Math.round(share * 1e4) / 1e4 })
   }
 }

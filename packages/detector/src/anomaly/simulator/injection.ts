@@ -134,7 +134,7 @@ export const INJECTIONS = {
     stated: 0.9,
     small: 0.5,
     minutes: [600, 720],
-    graceMinutes: 80,
+    graceMinutes: 380,
   },
   omission: {
     expects: ['taken-unlogged'],
@@ -196,9 +196,6 @@ export interface Change {
   answerBytes: number
   unlogged: number
   unended: number
-  /** Extra bytes of flows a minute. */
-  extraFlow: number
-  hiddenFlow: number
 }
 
 export const noChange = (): Change => ({
@@ -208,8 +205,6 @@ export const noChange = (): Change => ({
   answerBytes: 1,
   unlogged: 0,
   unended: 0,
-  extraFlow: 0,
-  hiddenFlow: 0,
 })
 
 /** Changes of the whole traffic; what single senders do is in `traffic.ts`. */
@@ -220,8 +215,6 @@ export function applyChange(change: Change, { kind, size, startMs }: Injection, 
   else if (kind === 'retries') change.failing = size
   else if (kind === 'dead-letters') change.dying = size
   else if (kind === 'answer-size') change.answerBytes *= size
-  else if (kind === 'exfiltration') change.extraFlow = (size * 1_048_576) / 60
-  else if (kind === 'bypass') change.hiddenFlow = size
   else if (kind === 'omission') change.unlogged = size
   else if (kind === 'lost-endings') change.unended = size
 }

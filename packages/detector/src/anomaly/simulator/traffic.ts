@@ -185,15 +185,16 @@ function restarts({ agents, random }: Network, timeMs: number): void {
   }
 }
 
-/** Of the agent whose number is drawn, what is injected beside the log; of all, what they moved. */
-function showFlows({ agents, sink, random, change }: Network, timeMs: number, injections: readonly Injection[]): void {
-  const hit = injections.find(
-    ({ kind, startMs, endMs }) => (kind === 'exfiltration' || kind === 'bypass') && startMs <= timeMs && timeMs < endMs,
-  )
+/** What agents moved, and what is injected beside the log. */
+function showFlows({ agents, sink, random }: Network, timeMs: number, injections: readonly Injection[]): void {
+  const isOn = ({ startMs, endMs }: Injection) => startMs <= timeMs && timeMs < endMs
   for (const agent of agents) {
-    const isHit = hit !== undefined && hitAgent(agents, hit) === agent
-    const shown = agent.movedBytes * random.between(1.05, 1.15) + 10_000 * random.between(0.5, 1.5)
-    const bytes = isHit ? shown * (1 - change.hiddenFlow) + change.extraFlow * 5 : shown
+    let bytes = agent.movedBytes * random.between(1.05, 1.15) + 10_000 * random.between(0.5, 1.5)
+    for (const injection of injections) {
+      if (!isOn(injection) || hitAgent(agents, injection) !== agent) continue
+      if (injection.kind === 'bypass') bytes *= 1 - injection.size
+      else if (injection.kind === 'exfiltration') bytes += (injection.size * 1_048_576) / 12
+    }
     sink.flow({ agent: agent.instance, timeMs, bytes })
     agent.movedBytes = 0
   }
@@ -263,8 +264,8 @@ const BEGIN: { readonly [Kind in Injection['kind']]?: Begin } = {
   'odd-hours': (network, { size, startMs }, all, random) => {
     // One that is known well: of the more active half.
     const sender = random.pick([...all].sort((a, b) => b.share - a.share).slice(0, all.length / 2))
-    // From two to almost five of its own night.
-    const nightMs = startMs + (3 + 2 + sender.late + random.between(0, 2.2)) * HOUR_MS
+    // From half past two to four of its own night, which begins at one and ends at six.
+    const nightMs = startMs + (3 + 2.5 + sender.late + random.between(0, 0.8)) * HOUR_MS
     return asks(network, sender, scattered(size, nightMs, nightMs + 40 * MINUTE_MS, random), 956)
   },
   'constant-size': (network, { size, startMs, endMs }, all, random) =>
