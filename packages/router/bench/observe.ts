@@ -19,7 +19,7 @@ import { createMetrics } from '../src/metrics.ts'
 import { createRateLimit } from '../src/rate.ts'
 import { traceOf } from '../src/trace.ts'
 
-const ROUNDS = 10
+const ROUNDS = 20
 const COUNT = 500
 const nothing = () => undefined
 

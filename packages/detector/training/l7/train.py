@@ -346,7 +346,7 @@ def missing(slots, recall_rows, benign_rows) -> list[str]:
             said.append(f"Of {family}, {value:.3f} of {n} slots of 5 s were called, less than 0.9.")
     for member, family, group, n, value, *_ in recall_rows:
         if member == last and value is not None and value < 0.9:
-            said.append(f"Recall of {family} is {value:.3f} of {n} windows of a {group}, less than 0.9.")
+            said.append(f"Recall of {family} is {value:.3f} of {n} windows of {'clients and listener' if group == 'both' else f'a {group}' if group == 'client' else 'the listener'}, less than 0.9.")
     for member, group, n, value, _, high, *_ in benign_rows:
         if member == last and group == "both" and high > FPR:
             said.append(f"False positives: {value:.5f} of {n} windows; the interval reaches {high:.5f}, more than 0.001.")

@@ -23,8 +23,10 @@ export function observeServer(server: ServerType, observer: HttpObserver): () =>
     socket.once('close', () => setImmediate(connection.closed))
   })
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    const hasBody = request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length']) > 0
     const { method = '', url = '' } = request
+    // Of most requests headers are never looked at, and are not parsed before. What follows a GET that has a body all the same
+    // is taken for the next head.
+    const hasBody = method !== 'GET' && method !== 'HEAD' && sendsBody(request)
     const exchange = booked.get(request.socket)?.head(method, url, hasBody)
     if (exchange === undefined) return
     if (hasBody) request.once('end', exchange.bodyDone)
@@ -34,3 +36,6 @@ export function observeServer(server: ServerType, observer: HttpObserver): () =>
   timer.unref()
   return () => clearInterval(timer)
 }
+
+const sendsBody = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length']) > 0

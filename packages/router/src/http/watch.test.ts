@@ -96,6 +96,14 @@ describe('a server that is observed', () => {
     await until(() => (sweeps.at(-1)?.length === 0 ? true : undefined), 2_000)
   })
 
+  it('takes what drips after a GET for a head that does not end', async () => {
+    const { raw, sweeps } = await setup()
+    const socket = raw('GET /health HTTP/1.1\r\nhost: a\r\ncontent-length: 9000\r\n\r\n')
+    const drip = setInterval(() => socket.write('x'), 100)
+    onTestFinished(() => clearInterval(drip))
+    await until(() => sweeps.at(-1)?.find(({ heads, bodies }) => heads + bodies === 1), 3_000)
+  })
+
   it('calls a slow-head attack within 10 seconds, names its client, and serves the others meanwhile', async () => {
     const { url, raw, verdicts, metrics, watch } = await setup()
     const attacker = '127.0.0.9'
