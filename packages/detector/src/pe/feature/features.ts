@@ -2,7 +2,7 @@
  * The 2,568 numbers of EMBER's feature set, version 3 (EMBER2024), from the bytes of a file.
  *
  * Source: R. J. Joyce et al., EMBER2024 (KDD 2025), and its extractor `thrember` 0.1, which stands on `pefile`. What differs
- * is in `UNREAD_WARNINGS` and in README.md, "PE files".
+ * is in `UNREAD_WARNINGS` and in README.md, "Windows programs".
  *
  * @module
  */
