@@ -202,6 +202,8 @@ describe('the models of a detector', () => {
     const again = await open(first)
     expect(again.state()?.version).toBe('1.0.0')
     expect(again.seen).toMatchObject([{ type: 'model.refused', detail: { code: 'MODEL_DIGEST_MISMATCH' } }])
+    await writeFile(join(folder, 'kept', `${ID}.json`), '{')
+    expect((await open(first)).state()?.version).toBe('1.0.0')
   })
 
   it('serves the first model at once where none did, and names none that it does not know', async () => {

@@ -208,8 +208,13 @@ function refusal(artifact: ModelArtifact, id: string, error: unknown, serving: s
 async function keptFolder(folder: string, pointer: string): Promise<URL | undefined> {
   const bytes = await readFileIfThere(pointer)
   if (bytes === undefined) return undefined
-  const { folder: name } = JSON.parse(new TextDecoder().decode(bytes)) as { folder: string }
-  return folderUrl(join(folder, name))
+  try {
+    const { folder: name } = JSON.parse(new TextDecoder().decode(bytes)) as { folder: unknown }
+    if (typeof name === 'string') return folderUrl(join(folder, name))
+  } catch {
+    // Then it names nothing, and what the release brings serves.
+  }
+  return undefined
 }
 
 /** What the manifest says it is, before anything of it is believed: it only chooses who is to check it. */

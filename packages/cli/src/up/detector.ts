@@ -9,23 +9,16 @@ import { join } from 'node:path'
 import { EXPECTED_FLOOD_MODEL, EXPECTED_OUTLIER_MODEL } from '@mystranet/detector/ensemble'
 import { scanGguf } from '@mystranet/detector/gguf'
 import { EXPECTED_HTTP_MODEL, type HttpVerdict, httpModel } from '@mystranet/detector/l7'
-import { type BookedFinding, httpObservation, type Outbox, scanObservation, type Vote } from '@mystranet/detector/loop'
+import { httpObservation, type Outbox, scanObservation } from '@mystranet/detector/loop'
 import { openLoopFile, sqliteFeedback, sqliteOutbox } from '@mystranet/detector/loop/sqlite'
 import { shippedModel } from '@mystranet/detector/model/node'
 import { digestFile, openFile } from '@mystranet/detector/node'
-import { type StartedRouter, signMessage, type WiredLoop, wireLoop } from '@mystranet/router'
-import { encode, SignedKeyEvent } from '@mystranet/schemas/messages'
-import type { Stamp, TopicMessages } from '@mystranet/schemas/topics'
-import { type Identity, newSeeds, openIdentity } from '@mystranet/sdk'
-import { fromHex, toHex } from '@mystranet/sdk/bytes'
-import type { DocumentSigner } from '@mystranet/sdk/envelope'
-import { PacketError } from '@mystranet/sdk/errors'
-import { delegationInForce, enrolmentEvents, needsPacketKey, packetKeyEvent } from '@mystranet/sdk/keys/enrolment'
-import { openIdentityFile, plainIdentityFile } from '@mystranet/sdk/keys/identity-file'
-import { readIdentityFile, writeIdentityFile } from '@mystranet/sdk/keys/identity-file/node'
-import { instanceId } from '@mystranet/sdk/keys/instance-id'
-import { makeFolder, readFileIfThere, type StateFolder } from '../state.ts'
+import { type StartedRouter, type WiredLoop, wireLoop } from '@mystranet/router'
+import { toHex } from '@mystranet/sdk/bytes'
+import { makeFolder, type StateFolder } from '../state.ts'
+import { detectorIdentity, keepEnrolled } from './detector-identity.ts'
 import { type DetectorModels, modelsFolder, openDetectorModels } from './detector-models.ts'
+import { judgeOf } from './detector-words.ts'
 import type { Keys } from './keys.ts'
 import { followLog } from './log-watch.ts'
 
@@ -105,14 +98,13 @@ export async function startDetector({ router, state, keys, network }: DetectorPl
   }
   await retune()
   router.addGauges(() => gaugesOf(outbox))
-  const tick = setInterval(() => void loop.tick().then(retune).catch(fault), TICK_MS)
-  const renewal = setInterval(() => {
-    void Promise.all([renew(), feedback.forget(Date.now() - DAYS_KEPT_MS)]).catch(fault)
-  }, RENEWAL_MS)
-  for (const timer of [tick, renewal]) timer.unref()
-  const follower = followLog(router, loop.observe)
-  const following = every(LOG_MS, follower.poll, fault)
-  const say = speaker(router, network)
+  const sinceMs = () => Date.now() - DAYS_KEPT_MS
+  const { poll } = followLog(router, loop.observe)
+  const timers = [
+    every(TICK_MS, () => loop.tick().then(retune), fault),
+    every(LOG_MS, poll, fault),
+    every(RENEWAL_MS, () => renew().then(() => feedback.forget(sinceMs())), fault),
+  ]
 
   return {
     observe: loop.observe,
@@ -126,20 +118,9 @@ export async function startDetector({ router, state, keys, network }: DetectorPl
       if (seen !== undefined) loop.observe(seen)
     },
     modelRefused: (path) => scanned(path, loop.observe).catch(fault),
-    async judge(id, accepted) {
-      const finding = await outbox.find(id)
-      if (finding === undefined) throw new PacketError('NOT_FOUND', `Cannot judge ${id}: there is no such finding`)
-      const { operator, router: own } = keys
-      await say(operator, 'control.evidence.v1', { evidenceId: fromHex(id) as Uint8Array, accepted, request: '' })
-      const voter = toHex(instanceId(operator.publicKey))
-      const word = { voter, about: id, says: accepted ? 'confirmed' : 'overruled' } as const
-      const votes = await feedback.votes(undefined, Date.now() - DAYS_KEPT_MS)
-      await say(own.nexus, 'control.reputation.v1', await standingOf(outbox, votes, finding, word))
-    },
+    judge: judgeOf({ router, keys, network, outbox, feedback, sinceMs }),
     async close(graceMs) {
-      clearInterval(tick)
-      clearInterval(renewal)
-      await following.stop()
+      for (const { stop } of timers) await stop()
       await opened.kept()
       await loop.close(graceMs)
       await loop.tick()
@@ -149,32 +130,6 @@ export async function startDetector({ router, state, keys, network }: DetectorPl
 }
 
 const random = (bytes: number) => new Uint8Array(randomBytes(bytes))
-
-async function detectorIdentity(state: StateFolder): Promise<Identity> {
-  const path = state.detectorIdentity
-  if ((await readFileIfThere(path)) === undefined) await writeIdentityFile(path, plainIdentityFile(newSeeds()))
-  return openIdentity(await openIdentityFile(await readIdentityFile(path, { plain: true })))
-}
-
-/** Logs what the router does not know of the identity: all of it, or its packet key, which lasts a day. */
-async function keepEnrolled({ nexus }: StartedRouter, identity: Identity, network: Uint8Array): Promise<void> {
-  const place = { network, nowMs: Date.now() }
-  const known = await nexus.keyring.find(identity.instance)
-  const enrol = (events: readonly SignedKeyEvent[]) =>
-    nexus.enrol(
-      events.map((event) => encode(SignedKeyEvent, event)),
-      async () => true,
-    )
-  if (known === undefined) {
-    await enrol(await enrolmentEvents(identity, { ...place, name: 'detector' }))
-    return
-  }
-  if (!needsPacketKey(known.chain, identity, place.nowMs)) return
-  const delegation = delegationInForce(known.chain, identity)
-  if (delegation === undefined)
-    throw new PacketError('KEY_EXPIRED', 'Cannot renew the detector’s key: its delegation ended')
-  await enrol([await packetKeyEvent(identity, delegation, place)])
-}
 
 /** Runs something again and again, once at a time. `stop` waits for what runs. */
 function every(pauseMs: number, run: () => Promise<void>, fault: (error: unknown) => void) {
@@ -210,38 +165,6 @@ async function scanned(path: string | undefined, observe: RunningDetector['obser
   } finally {
     await file.close()
   }
-}
-
-type Feedback = 'control.evidence.v1' | 'control.reputation.v1'
-
-/** Signs and publishes feedback as a key of the trust file. */
-function speaker({ topics }: StartedRouter, network: Uint8Array) {
-  return async <T extends Feedback>(signer: DocumentSigner, topic: T, fields: Omit<TopicMessages[T], keyof Stamp>) => {
-    const { publicKey } = signer
-    const stamp: Stamp = {
-      id: random(16),
-      network,
-      ts: Date.now(),
-      producerId: instanceId(publicKey),
-      nonce: random(16),
-      pubkey: publicKey,
-    }
-    await topics.publish(topic, await signMessage(topic, { ...fields, ...stamp } as TopicMessages[T], signer))
-  }
-}
-
-type Word = Pick<Vote, 'voter' | 'about' | 'says'>
-
-/** What all words about a source's findings make of its standing: the share of accepted ones, with one of each given. */
-async function standingOf(outbox: Outbox, votes: readonly Word[], finding: BookedFinding, word: Word) {
-  let [confirmed, overruled] = [0, 0]
-  const others = votes.filter(({ voter, about }) => voter !== word.voter || about !== word.about)
-  for (const { about, says } of [...others, word]) {
-    if ((await outbox.find(about))?.source !== finding.source) continue
-    if (says === 'confirmed') confirmed += 1
-    else overruled += 1
-  }
-  return { subject: finding.source, score: (confirmed + 1) / (confirmed + overruled + 2), confirmed, overruled }
 }
 
 async function gaugesOf(outbox: Outbox) {
