@@ -169,6 +169,11 @@ function report(outcomes: readonly Outcome[]): object {
   const short = stated
     .filter((row) => (row[4] as number) < 0.95)
     .map((row) => `${row[0]} is found with recall ${row[4]} at its stated size, below 0.95.`)
+  const few =
+    outcomes.length === 0 ? [] : stated.filter((row) => (row[3] as number) < 40).map(([kind, , , n]) => `${kind} ${n}`)
+  const cut = few.length === 0 ? [] : [`The run was cut short: fewer than 40 injections of ${few.join(', ')}.`]
+  const isFull = (row: readonly (string | number)[]) =>
+    row.every((cell) => !Number.isNaN(cell)) && row[3] !== 0 && row[1] !== 0
   return {
     part: 'anomaly',
     title: 'Log and traffic anomalies',
@@ -183,7 +188,7 @@ function report(outcomes: readonly Outcome[]): object {
         id: 'recall-small',
         title: 'Recall at a smaller size',
         columns,
-        rows: small,
+        rows: small.filter(isFull),
         note: 'No aim is set for these: they show where detection ends.',
       },
       {
@@ -193,7 +198,7 @@ function report(outcomes: readonly Outcome[]): object {
         rows: [
           alarmRow('nothing injected', of(undefined)),
           alarmRow('beside injections', [...of('stated'), ...of('small')]),
-        ],
+        ].filter(isFull),
         note: 'One alarm is one incident. Beside injections: from 4 h after one to the next (3 days after a drift).',
       },
       {
@@ -206,11 +211,12 @@ function report(outcomes: readonly Outcome[]): object {
         id: 'control',
         title: 'Control: the same spans with nothing injected',
         columns: ['kind', 'n', 'recall', 'low', 'high'],
-        rows: control,
+        rows: control.filter(isFull),
       },
     ],
     plots: [],
     missing: [
+      ...cut,
       ...short,
       'The simulator is ours: its shapes are assumptions, and real networks may be burstier.',
       'A beacon is one with a jitter of 5 %; a rhythm that is blurred further is not looked for.',
