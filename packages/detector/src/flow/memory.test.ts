@@ -49,6 +49,12 @@ describe('hostMemory', () => {
     expect(again!.strangers).toBeGreaterThan(60)
   })
 
+  it('leaves later fragments out: they show no ports', () => {
+    const [, half] = recalled(each(128, (i) => ({ ...stranger(i), fragment: i % 2 === 0 ? 2 : 1 })))
+    expect(half!.strangers).toBeLessThanOrEqual(32)
+    expect(half!.strangers).toBeGreaterThan(28)
+  })
+
   it('forgets who has not come for two generations, and keeps telling strangers after many', () => {
     const many = recalled([...each(64, regular), ...each(64 * 40, (i) => stranger(i + 5000)), ...each(64, regular)])
     expect(many.at(-1)!.strangers).toBeGreaterThan(32)

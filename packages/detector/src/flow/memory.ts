@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { type Packet, RST, TCP, UDP } from '../capture/packet.ts'
+import { LATER_FRAGMENT, type Packet, RST, TCP, UDP } from '../capture/packet.ts'
 import type { Tally } from './tally.ts'
-import { DESTINATION_HASH, PORTS, ROW, SOURCE_HASH, type Window } from './window.ts'
+import { DESTINATION_HASH, KIND, PORTS, ROW, SOURCE_HASH, type Window } from './window.ts'
 
 /** 8,192 bits: a quarter is set when a generation of 1,024 packets ends, each of another flow. */
 const WORDS = 256
@@ -88,7 +88,8 @@ export function hostMemory(maxHosts = 1024): HostMemory {
         const flow = bySource
           ? flowHash(rows[row + DESTINATION_HASH]!, 0)
           : flowHash(rows[row + SOURCE_HASH]!, rows[row + PORTS]!)
-        if (!holds(at, flow)) strangers++
+        // A later fragment shows no ports: it is of no flow.
+        if (!holds(at, flow) && ((rows[row + KIND]! >>> 16) & 3) !== LATER_FRAGMENT) strangers++
         if (!holds(at + 2 * WORDS, flow)) unasked++
         const word = at + ((flow >>> 5) & (WORDS - 1))
         bits[word] = bits[word]! | (1 << (flow & 31))

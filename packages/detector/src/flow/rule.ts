@@ -41,7 +41,7 @@ const MOST = 0.6
 const share = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole)
 const spoofed = (t: Tally): boolean => t.packets >= 16 && share(t.sources.distinct, t.packets) >= MOST
 /** Nearly each packet of a flow, or to a host, that was not seen before. False of a first window: nothing is known. */
-const fromStrangers = (t: Tally): boolean => t.packets >= 16 && share(t.strangers, t.packets) >= MOST
+const fromStrangers = (t: Tally): boolean => t.packets >= 16 && share(t.strangers, t.packets - t.laterUdp) >= 0.5
 
 /**
  * Nearly no packet answers a question. Of a host's first window it is not known what was asked; a resolver's answers are
@@ -67,7 +67,7 @@ export const RULES: readonly Rule[] = [
     family: 'syn-flood',
     group: 'destination',
     severity: 7,
-    minRate: 200,
+    minRate: 100,
     says: 'mostly SYN',
     shape: (t) => t.packets >= 16 && share(t.syn, t.packets) >= MOST,
   },

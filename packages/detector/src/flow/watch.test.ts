@@ -75,7 +75,7 @@ describe('rules', () => {
 
   it.each([
     ['F01', 4, tcp(SYN, fromAnywhere)],
-    ['F02', 150, tcp(SYN)],
+    ['F02', 90, tcp(SYN)],
     ['F04', 250, tcp(ACK, fromAnywhere)],
     ['F09', 90, (() => ({ protocol: 1, icmpType: 8, icmpCode: 0 })) as Of],
   ])('%s does not fire below its rate, at %i packets/s', (_, rate, of) => {
