@@ -54,7 +54,7 @@ describe('made floods', () => {
   })
 })
 
-// Parameters that no training had: runs are numbered, and training ends at 47.
+// Parameters that no training had: runs are numbered, and training ends at 53.
 it.each(Object.keys(FLOODS))('nine of ten windows of %s with new parameters are called', async (family) => {
   const runs = await Promise.all(
     [100, 101, 102, 103, 104, 105].map((run) => judge(makeFlood(family, run, 3200, 1).bytes)),

@@ -126,8 +126,9 @@ export const RULES: readonly Rule[] = [
     group: 'destination',
     severity: 7,
     minRate: 1000,
-    says: 'mostly UDP, nearly each packet of another flow',
-    shape: (t) => share(t.udp, t.packets) >= MOST && fromStrangers(t),
+    says: 'mostly UDP, nearly each packet of another flow, and no answers',
+    // A resolver asks from ever new ports.
+    shape: (t) => share(t.udp, t.packets) >= MOST && fromStrangers(t) && share(t.unasked, t.packets) >= MOST,
   },
   {
     id: 'F08',

@@ -109,6 +109,27 @@ describe('rules', () => {
     expect(firedOn(watched(64, rate, answers))).toEqual(rules)
   })
 
+  it('F07 leaves a resolver alone, which gets its answers on ever new ports', () => {
+    const resolver: Of = (i) => {
+      const pair = i >> 1
+      const [client, server] = [
+        { port: 2000 + pair, host: 0xc0000201 | 0 },
+        { port: 53, host: pair % 200 },
+      ]
+      const [from, to] = i % 2 === 0 ? [client, server] : [server, client]
+      return {
+        protocol: UDP,
+        source3: from.host,
+        destination3: to.host,
+        sourcePort: from.port,
+        destinationPort: to.port,
+      }
+    }
+    expect(firedOn(watched(64 * 20, 4000, resolver))).toEqual([])
+    const unasked: Of = (i) => (i % 2 === 0 && i > 128 ? { ...resolver(i), destination3: 5 } : resolver(i))
+    expect(firedOn(watched(64 * 20, 4000, unasked))).toContain('F07')
+  })
+
   it('gives the strongest rule first', () => {
     const [first] = watched(64, 1000, tcp(SYN, fromAnywhere)).filter(({ group }) => group === 'destination')
     expect(first).toMatchObject({ verdict: 'attack', subject: '192.0.2.1', packets: 64, startUs: 0 })

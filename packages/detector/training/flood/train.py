@@ -83,7 +83,7 @@ def write(w: Windows, id: str, onnx: bytes, member: dict, golden, meaning: str, 
     figures = [{"name": "frozen.auc", "value": auc[0], "low": auc[1], "high": auc[2], "n": int(masks[2].sum())}]
     for fpr, of in member["frozen"].items():
         low, high = of["recallInterval"]
-        figures.append({"name": f"frozen.recall@{NAMES[fpr]}", "value": of["recall"], "low": low, "high": high,
+        figures.append({"name": f"frozen.recall@{NAMES[fpr]}", "value": of["recall"], "low": min(low, of["recall"]), "high": max(high, of["recall"]),
                         "n": of["positives"]})
     figures.append({"name": "frozen.ece", "value": ece, "low": 0.0, "high": max(ece, member["ece_high"]), "n": member["n"]})
     used = sorted({name for name in w.file[masks[0] | masks[1]]})
