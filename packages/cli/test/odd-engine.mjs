@@ -18,6 +18,10 @@ const WORDS = {
     process.stderr.write('out of luck\n')
     process.exit(3)
   },
+  babble: () => {
+    writeSync(2, `${'a'.repeat(20_000)}${'z'.repeat(5_000)}`)
+    process.exit(3)
+  },
   hang: () => {},
 }
 WORDS[start]()

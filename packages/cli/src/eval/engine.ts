@@ -7,7 +7,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { realpathSync } from 'node:fs'
-import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { PromptEvent, PromptRequest, PromptTarget } from '@mystranet/detector/prompt/target'
@@ -40,6 +39,8 @@ const NODE_INSIDE = '/node'
 const MODEL_INSIDE = '/model.gguf'
 /** A process of the engine that says so much without a line break is not ours any more. */
 const MAX_LINE = 65_536
+/** Of what it says to people; more of it is not held. */
+const MAX_TAIL = 4_096
 
 /**
  * Starts the engine, and waits until the model is loaded.
@@ -58,10 +59,7 @@ export async function startEvalEngine(options: EvalEngineOptions): Promise<EvalE
     kill()
   }, timeoutMs)
   signal.addEventListener('abort', kill)
-  let lastLine = ''
-  createInterface({ input: child.stderr as Readable }).on('line', (line) => {
-    if (line.trim() !== '') lastLine = line.slice(0, 400)
-  })
+  const lastLine = lastLineOf(child.stderr as Readable)
   const words = wordsOf(child)
   let cpuSeconds = 0
   const close = async () => {
@@ -80,7 +78,7 @@ export async function startEvalEngine(options: EvalEngineOptions): Promise<EvalE
     if (signal.aborted) throw new PacketError('CANCELLED', 'Cannot go on: it was stopped')
     const state = isLate
       ? `it took longer than ${Math.round(timeoutMs / 60_000)} min`
-      : lastLine || 'it ended without a word'
+      : lastLine() || 'it ended without a word'
     throw new PacketError('MODEL_UNAVAILABLE', `Cannot go on with the model: ${state}`)
   }
   const first = await next()
@@ -146,6 +144,15 @@ function started({
   // A process that is gone is told of by its end; what was written to it is lost.
   child.stdin?.on('error', () => {})
   return child
+}
+
+/** The last line of a stream, or the end of it. The stream may bring text without end, and without a line break. */
+function lastLineOf(stream: Readable): () => string {
+  let tail = ''
+  stream.setEncoding('utf8').on('data', (chunk: string) => {
+    tail = (tail + chunk).slice(-MAX_TAIL)
+  })
+  return () => (tail.split('\n').findLast((line) => line.trim() !== '') ?? '').slice(0, 400)
 }
 
 /** Lines of the child, each a word; anything else ends it. */
