@@ -56,7 +56,7 @@ export interface FeedbackDeps {
    */
   isLogged(finding: BookedFinding, leaf: Pick<CommitFeedback, 'leafIndex' | 'leafHash' | 'treeSize'>): Promise<boolean>
   /** Whether this source or producer is one whose standing matters here: others fill no store. */
-  isKnown(subject: string): boolean
+  isKnown(subject: string): Promise<boolean>
   /** Told once of each finding whose leaf is confirmed; not when the write that said so was lost after it happened. */
   onConfirmed(finding: BookedFinding): void
 }
@@ -91,7 +91,7 @@ export function feedbackDesk({ outbox, store, isLogged, isKnown, onConfirmed }: 
     },
     policy: (message) => judge(message.policyId, message, message.accepted),
     async reputation({ subject, score, ts, id }) {
-      if (!isKnown(subject)) return 'foreign'
+      if (!(await isKnown(subject))) return 'foreign'
       await store.score({ subject, score, atMs: ts, id: toHex(id) })
       return 'taken'
     },

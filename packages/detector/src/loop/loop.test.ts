@@ -353,6 +353,15 @@ describe('feedback', () => {
     expect(await other.feedback.votes(undefined, 0)).toMatchObject([{ says: 'overruled', about: other.name }])
   })
 
+  it('hears of the standing of a source that it told of before it was started again', async () => {
+    const { deps, stampOf } = await publishedOne()
+    const word = { subject: '192.0.2.1', score: 0, confirmed: 0, overruled: 9 }
+    const again = createLoop(deps)
+    expect(await again.desk.reputation({ ...stampOf(9), ...word })).toBe('taken')
+    await again.pump()
+    expect(again.standing('192.0.2.1')).toBe(0.4)
+  })
+
   it('lets a source of low standing wait longer, within its bounds', async () => {
     const { loop, state, stampOf, published } = await publishedOne()
     const word = { subject: '192.0.2.1', score: 0, confirmed: 0, overruled: 9 }

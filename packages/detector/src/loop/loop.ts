@@ -69,12 +69,10 @@ export interface Loop {
 }
 
 const BATCH = 16
-/** Sources whose standing may be told. */
-const MAX_SUBJECTS = 4_096
 
 export function createLoop(deps: LoopDeps): Loop {
   const { outbox, feedback, metrics, onFault, nowMs, limits } = deps
-  const subjects = new Set<string>([toHex(deps.signer.producerId)])
+  const self = toHex(deps.signer.producerId)
   const standings = new Map<string, number>()
   const standing = (subject: string) => standings.get(subject) ?? STANDING.standard
   const incidents = createIncidents({
@@ -97,7 +95,6 @@ export function createLoop(deps: LoopDeps): Loop {
 
   const tell = async (draft: FindingDraft): Promise<string> => {
     const entry = await seal(deps, draft)
-    if (subjects.size < MAX_SUBJECTS) subjects.add(draft.source)
     const result = await outbox.put(entry)
     metrics.count('weave_findings_total', { topic: draft.topic, result })
     return entry.id
@@ -109,7 +106,8 @@ export function createLoop(deps: LoopDeps): Loop {
     const { states, bytes } = await outbox.counts()
     isPressed = states.waiting * 2 > limits.waiting || bytes * 2 > limits.bytes
     const scores = await feedback.scores(tuningSince(nowMs()))
-    for (const { subject } of scores) standings.set(subject, standingOf(subject, scores, nowMs()))
+    for (const [subject, own] of Map.groupBy(scores, (score) => score.subject))
+      standings.set(subject, standingOf(subject, own, nowMs()))
   }
   const pump = async (): Promise<number> => {
     tellAll(incidents.due(nowMs()))
@@ -126,7 +124,7 @@ export function createLoop(deps: LoopDeps): Loop {
       outbox,
       store: feedback,
       isLogged: deps.isLogged,
-      isKnown: (subject) => subjects.has(subject),
+      isKnown: async (subject) => subject === self || outbox.hasSource(subject),
       onConfirmed: ({ atMs }) => metrics.observe('weave_finding_pipeline_seconds', Math.max(0, nowMs() - atMs) / 1_000),
     }),
     counts: incidents.counts,

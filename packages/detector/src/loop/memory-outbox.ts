@@ -88,6 +88,7 @@ export function memoryOutbox(limits: OutboxLimits): Outbox {
       const there = book.get(id)
       return there && bookedOf(there)
     },
+    hasSource: async (source) => [...book.values()].some((each) => each.source === source),
     async list(limit, state) {
       const all = state === undefined ? [...book.values()] : of(state)
       return all

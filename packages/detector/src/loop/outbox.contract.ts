@@ -44,6 +44,12 @@ export function outboxContract(open: () => Promise<OutboxUnderTest>): void {
       expect(await waiting(outbox)).toBe('')
     })
 
+    it('knows the sources of what it holds', async () => {
+      const { outbox } = await open()
+      await outbox.put(entry('a', { source: 'a.gguf' }))
+      expect([await outbox.hasSource('a.gguf'), await outbox.hasSource('192.0.2.1')]).toEqual([true, false])
+    })
+
     it('gives the most severe first, then the oldest, and no more than asked for', async () => {
       const { outbox } = await open()
       for (const [name, severity] of [

@@ -78,6 +78,8 @@ export interface Outbox {
   /** Its leaf is in the log: wherever it stood, it got there. */
   confirm(id: string, leafIndex: bigint): Promise<void>
   find(id: string): Promise<BookedFinding | undefined>
+  /** Whether one of this source is there. */
+  hasSource(source: string): Promise<boolean>
   /** Newest first. */
   list(limit: number, state?: FindingState): Promise<readonly BookedFinding[]>
   counts(): Promise<{

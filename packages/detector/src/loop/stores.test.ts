@@ -50,7 +50,7 @@ function breaking<T extends object>(
 describe('in memory', () => {
   outboxContract(async () => {
     const { breakNext, write } = breakable()
-    return { breakNext, outbox: breaking(memoryOutbox(LIMITS), ['find', 'list', 'due', 'counts'], write) }
+    return { breakNext, outbox: breaking(memoryOutbox(LIMITS), ['find', 'hasSource', 'list', 'due', 'counts'], write) }
   })
   feedbackContract(() => {
     const { breakNext, write } = breakable()

@@ -140,6 +140,7 @@ export function sqliteOutbox({ write, read }: Pick<LoopFile, 'write' | 'read'>, 
         const row = db.prepare('SELECT * FROM finding WHERE id = ?').get(id)
         return row && findingOf(row)
       }),
+    hasSource: (source) => read((db) => db.prepare('SELECT 1 FROM finding WHERE source = ?').get(source) !== undefined),
     list: (limit, state) =>
       read((db) =>
         db
