@@ -143,5 +143,13 @@ export function doorContract(
       attachAgent(world, agent)
       expect(await door.missing()).toEqual([])
     })
+
+    it('says that there are no routes before a routing table is in force', async () => {
+      const world = await openWorld()
+      closing.push(() => world.close())
+      const { door, close } = await open(world)
+      closing.push(close)
+      await expect(door.routes()).rejects.toEqual(code('NO_ROUTE'))
+    })
   })
 }
