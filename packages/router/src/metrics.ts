@@ -37,7 +37,8 @@ const HELP: Readonly<Record<string, string>> = {
   weave_topic_dead_total: 'Messages that a consumer of a topic can never take, by code.',
   weave_topic_retries_total: 'Deliveries of a topic that failed and are made again, by code.',
   weave_feedback_total: 'Feedback by topic: about a finding of ours, of others, or not as the log has it.',
-  weave_findings_total: 'Findings by topic: kept to be published, known already, or given up for want of room.',
+  weave_findings_total:
+    'Findings by topic: kept to be published, known already, given up for want of room, or lost to a store that fails.',
   weave_finding_retries_total: 'Attempts to publish a finding that failed and are made again, by code.',
   weave_finding_dead_total: 'Findings that can never be published, by code.',
   weave_finding_publish_seconds: 'Time that it takes to publish a finding.',

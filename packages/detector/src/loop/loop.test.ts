@@ -3,6 +3,7 @@ import type { Code } from '@mystranet/schemas/codes'
 import { type Anomaly, encodeMessage, encodeSigned, parseMessage, parseSigned } from '@mystranet/schemas/topics'
 import { equalBytes, fromHex, toHex } from '@mystranet/sdk/bytes'
 import { describe, expect, it } from 'vitest'
+import { DetectorError } from '../errors.ts'
 import {
   createLoop,
   evidenceOf,
@@ -120,6 +121,28 @@ describe('publishing', () => {
     expect(await loop.pump()).toBe(0)
     expect(counted).toContain('weave_finding_publish_seconds')
     expect(counted).toContain('weave_findings_total ai.anomalies.v1 kept')
+  })
+
+  it.each(['before', 'after'] as const)('keeps what the book failed to take, %s it was written', async (when) => {
+    const { deps, published, counted, faults } = open({ waiting: 99, bytes: 1e6, kept: 99 })
+    const put = deps.outbox.put
+    let isBroken = true
+    deps.outbox.put = async (entry) => {
+      if (when === 'after') await put(entry)
+      if (isBroken) throw new DetectorError('STORE_FAILED', 'Cannot write: the disk is full')
+      return put(entry)
+    }
+    const loop = createLoop({ ...deps, incidents: { maxNewPerMinute: 99 } })
+    // No finding can be made of it: it must not be tried again, before the others.
+    loop.observe(seen({ severity: 99 }))
+    for (let at = 0; at < 70; at++) loop.observe(seen({ source: `192.0.2.1${at}` }))
+    await loop.pump()
+    expect(counted.filter((each) => each === 'weave_findings_total ai.anomalies.v1 lost')).toHaveLength(6)
+    expect(faults).toHaveLength(72)
+    isBroken = false
+    for (let at = 0; at < 5; at++) await loop.pump()
+    expect(published.size).toBe(when === 'before' ? 64 : 70)
+    expect(faults).toHaveLength(72)
   })
 
   it('gives what can be found once the same id, in every process, and other things others', async () => {

@@ -3,7 +3,7 @@
  * people's words → thresholds.
  *
  * Under pressure, in this order: observations are merged (`incident.ts`); waiting findings of the lowest severity are given
- * up, and counted (`outbox.ts`). A finding that can never be published becomes a dead one, kept and listed.
+ * up, and counted (`outbox.ts`). What the outbox fails to take is held and tried again, up to 64; more is counted as lost. A finding that can never be published becomes a dead one, kept and listed.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { type FeedbackDeps, type FeedbackDesk, type FeedbackStore, feedbackDesk 
 import { createIncidents, type IncidentCounts, type IncidentOptions } from './incident.ts'
 import { anomalyOf, type FindingDraft, type IncidentReport, type Observation } from './observation.ts'
 import type { OutboxLimits } from './outbox.ts'
-import { type PublishDeps, seal, sendOne } from './publish.ts'
+import { codeOf, type PublishDeps, seal, sendOne } from './publish.ts'
 import { type Bound, STANDING, standingOf, thresholdOf, tuningSince } from './tuning.ts'
 
 export type { FeedbackStore, Taken } from './feedback.ts'
@@ -69,6 +69,8 @@ export interface Loop {
 }
 
 const BATCH = 16
+/** Findings that wait in memory for an outbox that fails. */
+const MAX_HELD = 64
 
 export function createLoop(deps: LoopDeps): Loop {
   const { outbox, feedback, metrics, onFault, nowMs, limits } = deps
@@ -99,8 +101,28 @@ export function createLoop(deps: LoopDeps): Loop {
     metrics.count('weave_findings_total', { topic: draft.topic, result })
     return entry.id
   }
+  const held: FindingDraft[] = []
+  const tellHeld = async () => {
+    for (let draft = held[0]; draft !== undefined; draft = held[0]) {
+      // Its id follows from its name: one that was kept although its write failed is known.
+      await tell(draft)
+      held.shift()
+    }
+  }
+  const tellOrHold = async (report: IncidentReport) => {
+    const draft = anomalyOf(report)
+    try {
+      await tell(draft)
+    } catch (error) {
+      // Another failure is the draft's own, and would come again.
+      if (codeOf(error) !== 'STORE_FAILED') throw error
+      if (held.length < MAX_HELD) held.push(draft)
+      else metrics.count('weave_findings_total', { topic: draft.topic, result: 'lost' })
+      throw error
+    }
+  }
   const tellAll = (reports: readonly IncidentReport[]) => {
-    for (const report of reports) void inTurn(() => tell(anomalyOf(report)))
+    for (const report of reports) void inTurn(() => tellOrHold(report))
   }
   const refresh = async () => {
     const { states, bytes } = await outbox.counts()
@@ -111,6 +133,7 @@ export function createLoop(deps: LoopDeps): Loop {
   }
   const pump = async (): Promise<number> => {
     tellAll(incidents.due(nowMs()))
+    await inTurn(tellHeld)
     const sent = await inTurn(async () => {
       await refresh()
       const due = await outbox.due(BATCH, nowMs())

@@ -126,7 +126,8 @@ const stamp = ({ signer, nowMs, random }: PublishDeps) => ({
   pubkey: signer.publicKey,
 })
 
-const codeOf = (error: unknown): Code => {
+/** Of an error that has none of ours, `INTERNAL`. */
+export const codeOf = (error: unknown): Code => {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   return Object.hasOwn(CONSEQUENCES, code) ? (code as Code) : 'INTERNAL'
 }
