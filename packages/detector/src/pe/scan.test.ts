@@ -8,7 +8,8 @@ import { type LoadedModel, loadModel } from '../model/load.ts'
 import type { ModelManifest } from '../model/manifest.ts'
 import { checkOf, PE_CHECK_IDS } from './checks.ts'
 import { PE_HEADER_FEATURES } from './header-model.ts'
-import { UNREAD_WARNINGS, WARNINGS } from './parse/warning.ts'
+import { parseRich } from './parse/rich.ts'
+import { UNREAD_WARNINGS, WARNINGS, type Warning } from './parse/warning.ts'
 import { peSarifOf } from './sarif.ts'
 import { PE_MODEL, scanPe } from './scan.ts'
 
@@ -107,6 +108,26 @@ describe('the verdict', () => {
     }
     expect(await scanPe(far, { model })).toEqual(await scan(bytes))
     expect(parts.length).toBe(3)
+  })
+
+  it('pays for each name that a bound import refers to', async () => {
+    const file = (given: PeGiven) => peFile({ text: `${'x'.repeat(120)}\0`.repeat(4_000), ...given })
+    const start = file({}).findIndex((byte, at, all) => byte === 0x78 && all[at + 1] === 0x78)
+    // One descriptor with 65,535 references, all of them to names of up to 120 characters.
+    const patch = [[start, [1, 0, 0, 0, 8, 0, 0xff, 0xff]]] as const
+    const scanned = (given: PeGiven) => scan(file(given), { budget: { workUnits: 5_000_000 } })
+    expect((await scanned({ patch })).verdict).not.toBe('incomplete')
+    const optional = [[184, 4, start]] as const
+    expect((await scanned({ patch, optional })).verdict).toBe('incomplete')
+  })
+
+  it('looks for the rich header where linkers write it', async () => {
+    const bytes = new Uint8Array(3 * 2 ** 20)
+    const { warnings, meter } = { warnings: new Set<Warning>(), meter: { work: () => {} } }
+    bytes.set([0x52, 0x69, 0x63, 0x68, 9, 9, 9, 9], 2 ** 20 - 4)
+    expect(parseRich(bytes, bytes.length, { warnings, meter })?.values.length).toBeGreaterThan(0)
+    bytes.copyWithin(2 * 2 ** 20, 2 ** 20 - 4, 2 ** 20 + 4).fill(0, 2 ** 20 - 4, 2 ** 20 + 4)
+    expect(parseRich(bytes, bytes.length, { warnings, meter })).toBeUndefined()
   })
 
   it('is incomplete when a budget is spent', async () => {

@@ -126,6 +126,7 @@ export function parseBoundImports(image: Image, start: number, notes: Notes): vo
     }
     const count = Math.min(u16(row, 6), Math.trunc(most / 8))
     for (let index = 0; index < count; index++) {
+      notes.meter.work(MAX_BOUND_NAME)
       const reference = structure(slice(bytes, at, at + 8), 8, notes)
       if (reference === undefined) throw new Unreadable('a forwarder reference')
       at += 8
@@ -145,9 +146,10 @@ function roomOfBound(image: Image, at: number): number | undefined {
   return after && after.PointerToRawData - offset
 }
 
+const MAX_BOUND_NAME = 256
 /** As long as a name may be, and one more: longer ones are told apart from names by that. */
-const boundName = (bytes: Uint8Array, at: number): string => untilZero(slice(bytes, at, at + 257))
-const isName = (name: string): boolean => name.length <= 256 && /^[\t-\r -~]*$/.test(name)
+const boundName = (bytes: Uint8Array, at: number): string => untilZero(slice(bytes, at, at + MAX_BOUND_NAME + 1))
+const isName = (name: string): boolean => name.length <= MAX_BOUND_NAME && /^[\t-\r -~]*$/.test(name)
 
 /** Sizes of the fields of IMAGE_LOAD_CONFIG_DIRECTORY, in PE32 and PE32+. */
 const LOAD_CONFIG = {

@@ -8,6 +8,8 @@ import { type Notes, u32 } from './bytes.ts'
 const RICH = 0x68636952
 const DANS = 0x536e6144
 const START = 0x80
+/** Linkers write some hundred bytes. What lies farther on is none, and would take a multiple of the file in memory. */
+const END = 2 ** 20
 
 export interface RichHeader {
   /** Tool and build, and how often, by turns. */
@@ -16,7 +18,7 @@ export interface RichHeader {
 
 export function parseRich(bytes: Uint8Array, optionalOffset: number, { warnings }: Notes): RichHeader | undefined {
   let end = -1
-  for (let at = START; at + 4 <= Math.min(optionalOffset, bytes.length); at++) {
+  for (let at = START; at + 4 <= Math.min(optionalOffset, bytes.length, END); at++) {
     if (u32(bytes, at) !== RICH) continue
     end = at
     break
