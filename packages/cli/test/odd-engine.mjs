@@ -1,5 +1,5 @@
 // An engine of `weave eval` that misbehaves as the content of its model file says.
-import { readFileSync, writeSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync, writeSync } from 'node:fs'
 
 const [model] = process.argv.slice(2)
 const [start, then] = readFileSync(model, 'utf8').trim().split(' ')
@@ -17,6 +17,17 @@ const WORDS = {
   die: () => {
     process.stderr.write('out of luck\n')
     process.exit(3)
+  },
+  // Says what its descriptors are of.
+  descriptors: () => {
+    const links = readdirSync('/proc/self/fd').map((name) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${name}`)
+      } catch {
+        return 'gone'
+      }
+    })
+    say({ type: 'error', code: 'ENGINE_FAILED', message: links.join(' ') })
   },
   babble: () => {
     writeSync(2, `${'a'.repeat(20_000)}${'z'.repeat(5_000)}`)

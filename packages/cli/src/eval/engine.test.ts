@@ -1,5 +1,6 @@
 /** The engine's parent, against engines that do not do what they should. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -76,4 +77,24 @@ it('ends an engine that takes too long, and one that nobody waits for any more',
   const given = await started('ready hang')
   await expect(said(given, AbortSignal.timeout(50))).rejects.toMatchObject({ code: 'MODEL_UNAVAILABLE' })
   await expect(said(given)).rejects.toMatchObject({ code: 'MODEL_UNAVAILABLE' })
+})
+
+it.runIf(process.platform === 'linux')('gives the engine no descriptor that was left open to us', () => {
+  const [secret, model] = [join(folder, 'secret'), join(folder, 'descriptors')]
+  writeFileSync(secret, 'x')
+  writeFileSync(model, 'descriptors text')
+  const options = { modelPath: model, program, contextTokens: 8, memoryBytes: 2 ** 30, timeoutMs: 20_000 }
+  const code = `
+    import { startEvalEngine } from ${JSON.stringify(new URL('engine.ts', import.meta.url).href)}
+    const options = { ...${JSON.stringify(options)}, signal: new AbortController().signal }
+    await startEvalEngine(options).catch((error) => console.log(error.message))`
+  const descriptor = openSync(secret, 'r')
+  const run = spawnSync(process.execPath, ['--conditions=@mystranet/source', '--input-type=module', '--eval', code], {
+    encoding: 'utf8',
+    timeout: 20_000,
+    stdio: ['ignore', 'pipe', 'pipe', ...Array<'ignore'>(37).fill('ignore'), descriptor],
+  })
+  closeSync(descriptor)
+  expect(run.stdout, run.stderr).toMatch(/^Cannot start the engine: .*\/dev\/null/)
+  expect(run.stdout).not.toContain(secret)
 })

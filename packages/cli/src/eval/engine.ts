@@ -6,12 +6,13 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { realpathSync } from 'node:fs'
+import { closeSync, openSync, realpathSync } from 'node:fs'
+import { devNull } from 'node:os'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { PromptEvent, PromptRequest, PromptTarget } from '@mystranet/detector/prompt/target'
 import { PacketError } from '@mystranet/sdk/errors'
-import { programFolders, type Sandbox, sandboxed } from './sandbox.ts'
+import { highestLeftOpen, programFolders, type Sandbox, sandboxed } from './sandbox.ts'
 import { type EngineFacts, type EngineOrder, type EngineWord, parseWord } from './wire.ts'
 
 export interface EvalEngineOptions {
@@ -140,7 +141,12 @@ function started({
         })
   const env = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', NODE_OPTIONS: '' }
   // Detached: a Ctrl-C in the terminal is for us, who then end it.
-  const child = spawn(program, args, { stdio: ['pipe', 'ignore', 'pipe', 'pipe'], env, detached: true })
+  const given = ['pipe', 'ignore', 'pipe', 'pipe'] as const
+  // A descriptor that was left open to us, of whatever file or socket, would be open to it.
+  const nothing = openSync(devNull, 'r+')
+  const covered = Array<number>(Math.max(0, highestLeftOpen() + 1 - given.length)).fill(nothing)
+  const child = spawn(program, args, { stdio: [...given, ...covered], env, detached: true })
+  closeSync(nothing)
   // A process that is gone is told of by its end; what was written to it is lost.
   child.stdin?.on('error', () => {})
   return child

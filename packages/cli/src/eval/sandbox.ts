@@ -8,7 +8,7 @@
  * @module
  */
 import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, sep } from 'node:path'
 import { UsageError } from '../exit.ts'
 
@@ -69,6 +69,34 @@ export function sandboxed({
     '--',
     ...command,
   ]
+}
+
+/** Node closes what it opened itself; of what it was started with, only the first sixteen. */
+const CLOSED_ON_EXEC = 0o2000000
+/** More would leave the program no room under its own limit. */
+const MAX_LEFT_OPEN = 512
+
+/**
+ * The highest descriptor of this process that a program started by it would get beside those that it is given; -1: none.
+ *
+ * @throws {UsageError} when there are too many to be covered.
+ */
+export function highestLeftOpen(): number {
+  if (process.platform !== 'linux') return -1
+  const open = readdirSync('/proc/self/fd').map(Number)
+  const left = open.filter((descriptor) => {
+    try {
+      const [, flags = '0'] = /flags:\s+(\d+)/.exec(readFileSync(`/proc/self/fdinfo/${descriptor}`, 'utf8')) ?? []
+      return (Number.parseInt(flags, 8) & CLOSED_ON_EXEC) === 0
+    } catch {
+      // The one that the folder was read with.
+      return false
+    }
+  })
+  const highest = Math.max(-1, ...left)
+  if (highest <= MAX_LEFT_OPEN) return highest
+  const state = `this program was started with descriptor ${highest} open, wanted none above ${MAX_LEFT_OPEN}`
+  throw new UsageError([`Cannot start the model's engine: ${state}`])
 }
 
 export interface Sandbox {
