@@ -24,6 +24,7 @@ import { replayDead } from './dispatch/replay-dead.ts'
 import { createReplies } from './dispatch/reply.ts'
 import { createSubmission, type Submitted } from './dispatch/submit.ts'
 import { createTables, type Tables } from './dispatch/tables.ts'
+import { tellPacket } from './dispatch/tell.ts'
 import { RouterError, refusalOf } from './errors.ts'
 import type { AgentSender, AgentState, DeadLetter, StoredAnswerRecord } from './ports.ts'
 import { createRateLimit } from './rate.ts'
@@ -334,10 +335,13 @@ export function createNexus(deps: NexusDeps): Nexus {
         }
         trace.stage('submit', { packet, kind })
         const submitted = kind === 'REQUEST' ? await submission.submit(parsed) : await cancels.take(parsed, received)
-        metrics.count('weave_packets_total', { kind, code: submitted.known ? 'known' : 'taken' })
+        const outcome = submitted.known ? 'known' : 'taken'
+        metrics.count('weave_packets_total', { kind, code: outcome })
+        tellPacket(desk, parsed, received.length, outcome)
         return submitted
       } catch (error) {
         const refusal = refusalOf(error, packet)
+        tellPacket(desk, parsed, received.length, refusal?.code ?? 'INTERNAL')
         if (refusal === undefined) throw error
         metrics.count('weave_packets_total', { kind: parsed.kind, code: refusal.code })
         trace.stage('refuse', { packet, kind: parsed.kind, code: refusal.code })

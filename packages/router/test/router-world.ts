@@ -1,5 +1,6 @@
 /** A router on a real log with one witness, a sender and scripted agents that speak real packets over links in memory. */
 
+import type { PacketFact } from '@mystranet/detector/anomaly'
 import { CODES, type Code } from '@mystranet/schemas/codes'
 import { OUTCOMES } from '@mystranet/schemas/kinds'
 import type { AgentMessage, RouterMessage } from '@mystranet/schemas/link'
@@ -162,6 +163,7 @@ export async function openWorld(state: WorldState = worldState(), overrides: Par
   const links = createAgentLinks(() => clock.nowMs)
   const trace = createTrace('info', { write: (line: string) => void state.lines.push(line) })
   let last = 0
+  const facts: PacketFact[] = []
   const nexus = createNexus({
     ...stores,
     links,
@@ -174,6 +176,7 @@ export async function openWorld(state: WorldState = worldState(), overrides: Par
     signer: nexusSigner,
     nowMs: () => clock.nowMs,
     random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)).fill(++last & 0xff, 0, 1),
+    onPacket: (fact) => void facts.push(fact),
   })
   const nowMs = () => clock.nowMs
   const door = nexusDoor({
@@ -233,6 +236,8 @@ export async function openWorld(state: WorldState = worldState(), overrides: Par
     clock,
     metrics,
     stores,
+    /** What the nexus told of packets. */
+    facts,
     enrol,
     publish,
     until,

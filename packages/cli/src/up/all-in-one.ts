@@ -80,6 +80,7 @@ export async function startAllInOne(config: Config, options: AllInOneOptions): P
       options,
       onInvited: invited.take,
       onRequestVerdict: (verdict) => detector?.requestVerdict(verdict),
+      onPacket: (fact) => detector?.packet(fact),
     })
     // Agents elsewhere finish what runs; the one here has been stopped by then.
     undo.push(() => router.close(config.nats === undefined ? 0 : GRACE_MS))
@@ -156,6 +157,7 @@ interface StorePlace {
   readonly options: AllInOneOptions
   onInvited(tokenHash: string, instance: string): Promise<void>
   onRequestVerdict: NonNullable<StartOptions['onRequestVerdict']>
+  onPacket: NonNullable<StartOptions['onPacket']>
 }
 
 /** Without a broker the model must be here; with one, it may be anywhere. */

@@ -6,6 +6,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
+import type { PacketFact, VolumeFact } from '@mystranet/detector/anomaly'
 import { EXPECTED_FLOOD_MODEL, EXPECTED_OUTLIER_MODEL } from '@mystranet/detector/ensemble'
 import { scanGguf } from '@mystranet/detector/gguf'
 import { EXPECTED_HTTP_MODEL, type HttpVerdict, httpModel } from '@mystranet/detector/l7'
@@ -25,6 +26,10 @@ import { followLog } from './log-watch.ts'
 export interface RunningDetector extends Pick<WiredLoop, 'observe' | 'tell' | 'threshold'> {
   readonly outbox: Pick<Outbox, 'find' | 'list' | 'counts'>
   readonly models: DetectorModels
+  /** The router took or refused a packet. Returns at once, never throws. */
+  packet(fact: PacketFact): void
+  /** Traffic of an agent was seen. @returns false when it comes too late or too early to be judged. */
+  volume(fact: VolumeFact): boolean
   /** A window of requests was judged. */
   requestVerdict(verdict: HttpVerdict): void
   /** The agent did not start: what a scan finds in its model is told. Never rejects. @param path Of the model, if it is a file. */
@@ -99,7 +104,7 @@ export async function startDetector({ router, state, keys, network }: DetectorPl
   await retune()
   router.addGauges(() => gaugesOf(outbox))
   const sinceMs = () => Date.now() - DAYS_KEPT_MS
-  const { poll } = followLog(router, loop.observe)
+  const { poll, packet, flow } = followLog(router, loop.observe)
   const timers = [
     every(TICK_MS, () => loop.tick().then(retune), fault),
     every(LOG_MS, poll, fault),
@@ -112,6 +117,8 @@ export async function startDetector({ router, state, keys, network }: DetectorPl
     threshold: loop.threshold,
     outbox,
     models: opened,
+    packet,
+    volume: flow,
     requestVerdict(verdict) {
       const isOfModel = verdict.votes.some(({ member, says }) => member === 'model' && says === 'attack')
       const seen = httpObservation(verdict, isOfModel ? HTTP_THRESHOLD : undefined)

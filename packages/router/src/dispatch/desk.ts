@@ -26,6 +26,7 @@ import type {
   TableStore,
 } from '../ports.ts'
 import type { Trace } from '../trace.ts'
+import type { OnPacket } from './tell.ts'
 import { createGates, createTurns, type Gates, type Turns } from './turns.ts'
 
 export interface NexusPorts {
@@ -55,6 +56,8 @@ export interface NexusDeps extends NexusPorts {
   random(bytes: number): Uint8Array
   readonly trace: Trace
   readonly metrics: Metrics
+  /** Told of every packet that was taken or refused, but of those that are malformed or of another network. */
+  readonly onPacket?: OnPacket | undefined
 }
 
 export interface Desk extends NexusDeps {

@@ -24,8 +24,8 @@ export interface Frames {
   /** Never rejects; what does not fit is dropped and counted. */
   frame(agent: string, request: string, bytes: Uint8Array): Promise<void>
   checkpoint(agent: string, request: string, document: Uint8Array): Promise<void>
-  /** Resolves when the frames that came so far are with the answer. */
-  settled(request: string): Promise<void>
+  /** Resolves when the frames that came so far are with the answer, with their bytes since it was last asked. */
+  settled(request: string): Promise<number>
   heartbeat(request: string, text: string): void
   /** The newest heartbeat of a request. */
   beat(request: string): string | undefined
@@ -38,6 +38,8 @@ const MAX_BEAT_CHARS = 120
 export function createFrames(desk: Desk): Frames {
   const streams = new Map<string, OpenStream>()
   const beats = new Map<string, string>()
+  /** Bytes of frames by request, those that came twice too. */
+  const carried = new Map<string, number>()
   const drop = (reason: string) => desk.metrics.count('weave_frames_dropped_total', { reason })
   const remember = (stream: string, open: OpenStream) => {
     if (streams.size >= MAX_STREAMS) streams.delete(streams.keys().next().value as string)
@@ -76,6 +78,8 @@ export function createFrames(desk: Desk): Frames {
     const stream = toHex(streamId)
     const open = await streamOf(agent, request, stream)
     if (open === undefined) return drop('stream')
+    if (carried.size < MAX_STREAMS || carried.has(request))
+      carried.set(request, (carried.get(request) ?? 0) + bytes.length)
     // An agent that sends its stored answer again begins at 0: what is here already is here.
     if (i < open.next) return
     if (i !== open.next || i >= MAX_FRAMES) return drop('order')
@@ -120,7 +124,12 @@ export function createFrames(desk: Desk): Frames {
         agent,
         request,
       ),
-    settled: (request) => desk.turns.inTurn(`frames ${request}`, async () => undefined),
+    settled: (request) =>
+      desk.turns.inTurn(`frames ${request}`, async () => {
+        const bytes = carried.get(request) ?? 0
+        carried.delete(request)
+        return bytes
+      }),
     heartbeat: (request, text) => {
       if (beats.size > MAX_STREAMS) beats.clear()
       beats.set(request, text.replace(/[^\x20-\x7e]/g, '?').slice(0, MAX_BEAT_CHARS))
@@ -128,6 +137,7 @@ export function createFrames(desk: Desk): Frames {
     beat: (request) => beats.get(request),
     forget: (request) => {
       beats.delete(request)
+      carried.delete(request)
       for (const [stream, open] of streams) if (open.request === request) streams.delete(stream)
     },
   }

@@ -10,7 +10,7 @@ import { encode, type HeaderCore, Packet } from '@mystranet/schemas/messages'
 import { equalBytes, toHex } from '@mystranet/sdk/bytes'
 import type { ParsedPacket } from '@mystranet/sdk/envelope'
 import type { LeafKind } from '@mystranet/sdk/proof/leaf'
-import { RouterError } from '../errors.ts'
+import { RouterError, refusalOf } from '../errors.ts'
 import type { AnswerRecord, AttemptRecord, ReplyRecord, RequestRecord } from '../ports.ts'
 import type { Admission } from './admit.ts'
 import { packetAddendum } from './attempts.ts'
@@ -19,6 +19,7 @@ import { coreOf, type Desk, draftFor } from './desk.ts'
 import { introduction } from './introduction.ts'
 import type { Keyring } from './keyring.ts'
 import { attemptOf, codeOfClose, withAttempt } from './life.ts'
+import { tellPacket } from './tell.ts'
 
 type ReplyKind = Exclude<ReplyRecord['kind'], 'CANCEL'>
 
@@ -48,6 +49,10 @@ export interface Replies {
 /** In an object, so that whoever waits for its turn does not wait for the log. */
 interface Taken {
   readonly receipt: Uint8Array | Promise<Uint8Array>
+  /** It was here before. */
+  readonly isKnown: boolean
+  /** Of the frames before a CLOSE. */
+  readonly frameBytes: number
 }
 
 export interface ReplyDeps {
@@ -56,8 +61,8 @@ export interface ReplyDeps {
   readonly delivering: Delivering
   /** Frames of this stream may come now. */
   opened(request: string, stream: string, core: HeaderCore): void
-  /** Resolves when the frames that came so far are with the answer. */
-  framed(request: string): Promise<void>
+  /** Resolves when the frames that came so far are with the answer, with their bytes since it was last asked. */
+  framed(request: string): Promise<number>
 }
 
 export function createReplies(desk: Desk, { admission, keyring, delivering, opened, framed }: ReplyDeps): Replies {
@@ -97,7 +102,7 @@ export function createReplies(desk: Desk, { admission, keyring, delivering, open
     })
   }
 
-  /** Keeps and shows it; both may be done twice. */
+  /** Keeps and shows it; both may be done twice. @returns Bytes of the frames before it. */
   const keep = async (record: RequestRecord, parsed: ParsedPacket, received: Uint8Array, reply: ReplyRecord) => {
     const attempt = attemptOf(record, reply.attempt) as AttemptRecord
     const isNack = reply.kind === 'NACK'
@@ -106,8 +111,8 @@ export function createReplies(desk: Desk, { admission, keyring, delivering, open
     const isShown = record.state === 'released' && !isNack
     const before = isShown ? await introduction(desk, keyring, attempt, parsed.core) : []
     // Frames and their CLOSE may come in one burst: nobody would believe a CLOSE that overtook one.
-    if (reply.kind === 'STREAM_CLOSE') await framed(record.id)
-    const [after] = await Promise.all([
+    const frameBytes = reply.kind === 'STREAM_CLOSE' ? await framed(record.id) : 0
+    await Promise.all([
       desk.change(record.id, (each) =>
         each.replies.some(({ id }) => id === reply.id)
           ? undefined
@@ -115,7 +120,7 @@ export function createReplies(desk: Desk, { admission, keyring, delivering, open
       ),
       isShown ? desk.answers.append(record.id, [...before, shown], true) : undefined,
     ])
-    return after
+    return frameBytes
   }
 
   /** Logs it, keeps the receipt, shows that. */
@@ -140,12 +145,11 @@ export function createReplies(desk: Desk, { admission, keyring, delivering, open
 
   /** Admits, keeps and shows it, then logs it: behind one gate, so that its addendum names the head at its place. */
   const takeAndLog = (parsed: ParsedPacket, kind: ReplyKind, received: Uint8Array, record: RequestRecord) => {
-    const taken = Promise.withResolvers<ReplyRecord>()
+    const taken = Promise.withResolvers<{ readonly reply: ReplyRecord; readonly frameBytes: number }>()
     const receipt = desk.gates.shared(toHex(parsed.core.sender), async () => {
       const known = record.replies.find(({ id }) => id === toHex(parsed.id))
       const reply = known ?? (await admit(parsed, kind, record))
-      await keep(record, parsed, received, reply)
-      taken.resolve(reply)
+      taken.resolve({ reply, frameBytes: await keep(record, parsed, received, reply) })
       return confirm(record.id, reply, isAccepted(reply) ? ACK_PATIENCE_MS : 0)
     })
     receipt.catch(taken.reject)
@@ -164,13 +168,13 @@ export function createReplies(desk: Desk, { admission, keyring, delivering, open
       throw notCandidate(`no attempt leaf names its sender with attempt ${core.attempt}`)
     }
     const known = record.replies.find(({ id }) => id === toHex(parsed.id))
-    if (known?.receipt !== undefined) return { receipt: known.receipt }
+    if (known?.receipt !== undefined) return { receipt: known.receipt, isKnown: true, frameBytes: 0 }
     const { taken, receipt: logged } = takeAndLog(parsed, kind, received, record)
-    const reply = await taken
+    const { reply, frameBytes } = await taken
     if (isAccepted(reply)) {
       remember(requestId, logged)
       desk.metrics.count('weave_packets_total', { kind, code: 'taken' })
-      return { receipt: logged }
+      return { receipt: logged, isKnown: false, frameBytes }
     }
     const receipt = await logged
     if (kind === 'STREAM_OPEN') opened(requestId, reply.id, core)
@@ -181,7 +185,7 @@ export function createReplies(desk: Desk, { admission, keyring, delivering, open
       const after = await desk.packets.find(requestId)
       if (after !== undefined) await delivering.settle(after.record)
     }
-    return { receipt }
+    return { receipt, isKnown: false, frameBytes }
   }
   /** Who ends the request waits for it, whatever becomes of it. */
   const remember = (requestId: string, logged: Promise<unknown>) => {
@@ -199,10 +203,18 @@ export function createReplies(desk: Desk, { admission, keyring, delivering, open
         throw new RouterError('NOT_PERMITTED', `Cannot take a ${kind} as a reply`)
       }
       const bytes = received.slice()
-      const { receipt } = await desk.turns.inTurn(toHex(parsed.core.inReplyTo as Uint8Array), () =>
-        takeIn(parsed, kind, bytes),
-      )
-      return receipt
+      try {
+        const { receipt, isKnown, frameBytes } = await desk.turns.inTurn(
+          toHex(parsed.core.inReplyTo as Uint8Array),
+          () => takeIn(parsed, kind, bytes),
+        )
+        const logged = await receipt
+        tellPacket(desk, parsed, bytes.length + frameBytes, isKnown ? 'known' : 'taken')
+        return logged
+      } catch (error) {
+        tellPacket(desk, parsed, bytes.length, refusalOf(error)?.code ?? 'INTERNAL')
+        throw error
+      }
     },
     async complete(record) {
       for (const reply of record.replies) {

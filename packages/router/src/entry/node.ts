@@ -23,6 +23,7 @@ import { sqliteTopicStream } from '../adapters/sqlite/topic-stream.ts'
 import { createAgentLinks } from '../agent-links.ts'
 import { createApp } from '../app.ts'
 import { type RouterConfig, readConfig } from '../config.ts'
+import type { OnPacket } from '../dispatch/tell.ts'
 import { packetJson } from '../http/packet-json.ts'
 import { createRequestWatch, type RequestWatch } from '../http/watch.ts'
 import type { Log } from '../log/log.ts'
@@ -69,6 +70,8 @@ export interface StartOptions {
   readonly onInvited?: ((tokenHash: string, instance: string) => Promise<void>) | undefined
   /** Told of each window of requests that is called an attack. Acting on it is its own affair; it must not block. */
   readonly onRequestVerdict?: ((verdict: HttpVerdict) => void) | undefined
+  /** Told of every packet that was taken or refused. It must not block. */
+  readonly onPacket?: OnPacket | undefined
 }
 
 export interface StartedRouter {
@@ -147,6 +150,7 @@ export async function openRouter(options: StartOptions): Promise<StartedRouter> 
     signer: keys.nexus,
     nowMs: Date.now,
     random,
+    onPacket: options.onPacket,
   })
   const topics = createTopics({
     stream: fabric?.topics ?? sqliteTopicStream(sqlite.db, topicLimits(config)),
