@@ -113,6 +113,18 @@ describe('what the router hands out of old leaves', () => {
     expect((await answer.verified).verdict.line).toBe('VERIFIED under "local"')
   })
 
+  it('keeps no answer from its end when it cannot be had', async () => {
+    const { client, question, world } = await setup()
+    const receiptOf = async () => {
+      throw new Error('the disk is gone')
+    }
+    Object.assign(world.nexus.tables, { receiptOf })
+    const answer = client.ask(question)
+    for await (const _ of answer);
+    expect((await answer.verified).verdict.line).toBe('VERIFIED under "local"')
+    expect(world.metrics.render([])).toContain('weave_faults_total{stage="closing"} 1')
+  })
+
   it('is asked for by a client whose answer came without', async () => {
     const { client, question, wire } = await setup()
     wire.answer = (records) => ({

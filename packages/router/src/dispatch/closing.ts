@@ -12,17 +12,29 @@ export interface ClosingRecord {
   readonly value: Uint8Array
 }
 
+interface Sources {
+  readonly keyring: Keyring
+  readonly tables: Tables
+}
+
 /**
  * OPEN, the keys of agent and sender, the agent's model statements and the routing table, all under the checkpoint of the
- * newest CLOSE. Nothing where there is none. Costs a path in the tree for each; no write, and no round of the log.
+ * newest CLOSE. Nothing where there is none, or where it cannot be had: the answer ends all the same. Costs a path in the tree
+ * for each; no write, and no round of the log.
  *
  * @param packet Hex id of the request.
  */
-export async function closingRecords(
-  desk: Desk,
-  { keyring, tables }: { readonly keyring: Keyring; readonly tables: Tables },
-  packet: string,
-): Promise<readonly ClosingRecord[]> {
+export async function closingRecords(desk: Desk, sources: Sources, packet: string): Promise<readonly ClosingRecord[]> {
+  try {
+    return await underClose(desk, sources, packet)
+  } catch (error) {
+    desk.metrics.count('weave_faults_total', { stage: 'closing' })
+    desk.trace.fault('closing', error, { packet })
+    return []
+  }
+}
+
+async function underClose(desk: Desk, { keyring, tables }: Sources, packet: string): Promise<readonly ClosingRecord[]> {
   const record = (await desk.packets.find(packet))?.record
   const close = record?.replies.findLast(({ kind, receipt }) => kind === 'STREAM_CLOSE' && receipt !== undefined)
   if (record === undefined || close === undefined) return []
