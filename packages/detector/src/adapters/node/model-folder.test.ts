@@ -1,5 +1,18 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { execFileSync } from 'node:child_process'
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { loadModel } from '../../model/load.ts'
 import { parseManifest } from '../../model/manifest.ts'
@@ -13,6 +26,23 @@ const SHIPPED = readdirSync(MODELS).filter((name) => statSync(`${MODELS}/${name}
 describe('readArtifact', () => {
   it('refuses a folder without a model as NOT_FOUND', async () => {
     await expect(readArtifact(shippedModel('none'))).rejects.toMatchObject({ name: 'DetectorError', code: 'NOT_FOUND' })
+  })
+
+  it.runIf(process.platform === 'linux').each([
+    ['a pipe', (path: string) => rmSync(path) ?? execFileSync('mkfifo', [path])],
+    ['a device', (path: string) => rmSync(path) ?? symlinkSync('/dev/zero', path)],
+    ['too large', (path: string) => truncateSync(path, 4 * 2 ** 20 + 1)],
+  ])('refuses one of whose files is %s, at once', async (_, spoil) => {
+    const folder = mkdtempSync(join(tmpdir(), 'model-folder-'))
+    try {
+      cpSync(shippedModel('l7'), folder, { recursive: true })
+      const path = join(folder, 'manifest.json')
+      spoil(path)
+      const read = readArtifact(pathToFileURL(`${folder}/`))
+      await expect(read).rejects.toMatchObject({ code: 'NOT_FOUND', cause: { name: 'RangeError' } })
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
   })
 })
 
