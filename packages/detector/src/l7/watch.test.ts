@@ -56,6 +56,24 @@ describe('rules for requests', () => {
     expect(families('client')).toEqual([])
   })
 
+  it('the listener has the sum of every number of its clients', () => {
+    const { watch, verdicts } = setup()
+    const numbers = {
+      connections: 30,
+      silent: 2,
+      heads: 3,
+      slowHeads: 4,
+      headMs: 5,
+      bodies: 6,
+      slowBodies: 7,
+      bodyMs: 8,
+    }
+    const all = { ...numbers, bodyBytes: 9, answers: 10 }
+    sweeps(watch, [openOf(all), openOf({ ...all, client: 'other' })])
+    const doubled = Object.fromEntries(Object.entries(all).map(([name, value]) => [name, 2 * value]))
+    expect(verdicts.find(({ group }) => group === 'listener')?.open).toEqual({ client: '', ...doubled })
+  })
+
   it('long streams are no attack, however many', () => {
     const { watch, verdicts } = setup()
     sweeps(watch, [openOf({ connections: 500, answers: 490, heads: 10 })])

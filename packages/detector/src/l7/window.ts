@@ -191,10 +191,18 @@ const decayedAt = ({ decayed, decayedMs }: Filling, atMs: number): number =>
 
 function sumOf(records: readonly OpenRecord[]): OpenRecord {
   const sum = nothingOpen('')
+  // By name: a loop over the names takes 60 ms of every half second when a flood has 65,536 addresses.
   for (const record of records) {
-    for (const [name, value] of Object.entries(record)) {
-      if (typeof value === 'number') sum[name as Exclude<keyof OpenRecord, 'client'>] += value
-    }
+    sum.connections += record.connections
+    sum.silent += record.silent
+    sum.heads += record.heads
+    sum.slowHeads += record.slowHeads
+    sum.headMs += record.headMs
+    sum.bodies += record.bodies
+    sum.slowBodies += record.slowBodies
+    sum.bodyMs += record.bodyMs
+    sum.bodyBytes += record.bodyBytes
+    sum.answers += record.answers
   }
   return sum
 }
