@@ -60,7 +60,7 @@ const WRITES: Readonly<Record<string, Write>> = {
     seen: ({ packets }) => packets.find('aa'),
   },
   'packets.forget': {
-    before: ({ packets }) => packets.insert({ ...record, state: 'void', endedMs: 7 }),
+    before: ({ packets }) => packets.insert({ ...record, state: 'void', endedMs: 7, isSettled: true }),
     act: ({ packets }) => packets.forget(5_000),
     seen: ({ packets }) => packets.find('aa'),
   },
