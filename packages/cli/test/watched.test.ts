@@ -1,14 +1,18 @@
 /** What `weave up` says of packets and of traffic beside its log: a gap in a sender's numbers, volumes that nothing accounts for. */
-import { readFile } from 'node:fs/promises'
+import { createSocket } from 'node:dgram'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { decode, encode, Header, HeaderCore, Packet } from '@mystranet/schemas/messages'
 import { createClient, parseTrustFile } from '@mystranet/sdk'
 import { toHex } from '@mystranet/sdk/bytes'
 import { PAYLOAD_TYPES, pae } from '@mystranet/sdk/envelope'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { StatusDocument } from '../src/admin/app.ts'
 import type { FindingsDocument } from '../src/admin/findings.ts'
 import { readIdentity } from '../src/session.ts'
-import { type Place, place, type Up, until } from './weave.ts'
+import { netflow5 } from './flow.ts'
+import { ended, type Place, place, spawnWeave, type Up, until } from './weave.ts'
 
 let here: Place
 let up: Up
@@ -74,3 +78,66 @@ test('numbers of a sender that are neither in the log nor refused become a findi
   // Of the numbers 2 to 2,999 after the first one, those that fell out of the window.
   expect(shown.content.detail.evidence).toEqual({ missing: 950 })
 }, 90_000)
+
+const HOUR_MS = 3_600_000
+
+test('traffic of an agent that its packets do not account for becomes a finding, and nothing else does', async () => {
+  const other = await place({ canary: { pieces: ['ok'] }, '*': { pieces: ['An answer.'] } })
+  const clock = pathToFileURL(join(import.meta.dirname, 'later-clock.mjs')).href
+  const env = { NODE_OPTIONS: `--import=${clock}`, LATER_CLOCK: other.path('later') }
+  const socket = createSocket('udp4')
+  try {
+    await other.up([], { env })
+    expect((await other.weave('ask', 'misty.weave', 'a question')).code).toBe(0)
+    const status = JSON.parse((await other.weave('status', '--json')).stdout) as StatusDocument
+    const { instance } = status.agents[0] as { instance: string }
+    const collector = spawnWeave(
+      ['collect', '--listen', '127.0.0.1:0', '--tell', '--agent', `192.0.2.7=${instance}`, '--state', other.state],
+      env,
+    )
+    const over = ended(collector)
+    const port = await new Promise<number>((resolve) => {
+      collector.stderr?.on('data', (text: string) => {
+        const [, found] = /Receiving on 127\.0\.0\.1:(\d+)/.exec(text) ?? []
+        if (found !== undefined) resolve(Number(found))
+      })
+    })
+    // Five minutes into the first whole hour of this weave up.
+    let ahead = (Math.floor(Date.now() / HOUR_MS) + 1) * HOUR_MS + 300_000 - Date.now()
+    await writeFile(other.path('later'), `${ahead}`)
+    await pause(1_000)
+    const flow = {
+      source: [192, 0, 2, 7],
+      destination: [203, 0, 113, 5],
+      bytes: 50_000_000,
+      sentMs: Date.now() + ahead,
+    }
+    socket.send(netflow5(flow), port, '127.0.0.1')
+    // Of a stranger's address nobody is told.
+    socket.send(netflow5({ ...flow, source: [192, 0, 2, 8] }), port, '127.0.0.1')
+    let printed = ''
+    collector.stdout?.on('data', (text: string) => (printed += text))
+    await until('both are printed', () => printed.split('\n').length > 2)
+    collector.kill('SIGINT')
+    const { code, stderr } = await over
+    expect(stderr).toMatch(/ofAgents 1, told 1\n/)
+    expect(code).toBe(0)
+    const findings = async () =>
+      (JSON.parse((await other.weave('findings', 'ls', '--json')).stdout) as FindingsDocument).findings
+    expect(await findings()).toEqual([])
+    // The hour is over, and what exporters are late by.
+    ahead += 70 * 60_000
+    await writeFile(other.path('later'), `${ahead}`)
+    await until('it is told', async () => (await findings()).length > 0, 30_000)
+    // And four minutes of activity, after which whatever was overdue would have been told.
+    for (let i = 0; i < 6; i++) {
+      ahead += 40_000
+      await writeFile(other.path('later'), `${ahead}`)
+      await pause(1_500)
+    }
+    expect(await findings()).toMatchObject([{ type: 'log.flow-unlogged', source: instance }])
+  } finally {
+    socket.close()
+    await other.remove()
+  }
+}, 120_000)

@@ -13,6 +13,7 @@ import { Hono } from 'hono'
 import { codeOf } from '../exit.ts'
 import type { RunningDetector } from '../up/detector.ts'
 import type { ModelState } from '../up/detector-models.ts'
+import { volumeDesk } from './volumes.ts'
 
 export interface FindingDocument {
   readonly id: string
@@ -80,6 +81,7 @@ const MAX_FINDINGS = 1_000
 /** @param detector Throws as long as there is none. */
 export function findingRoutes(detector: () => RunningDetector): Hono {
   const app = new Hono()
+  const volumes = volumeDesk((fact) => detector().volume(fact))
   app.get('/findings', async (context) => {
     const { outbox } = detector()
     const state = context.req.query('state') ?? ''
@@ -103,6 +105,7 @@ export function findingRoutes(detector: () => RunningDetector): Hono {
     for (const each of observations) observe(each)
     return context.json({ taken: observations.length })
   })
+  app.post('/volumes', async (context) => context.json(volumes(await context.req.json())))
   app.post('/evidence', async (context) => {
     const { type, source, proof } = (await context.req.json()) as EvidenceRequest
     const bytes = fromHex(proof) ?? new Uint8Array()

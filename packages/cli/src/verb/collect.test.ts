@@ -68,6 +68,22 @@ test('says that a port is taken', async () => {
   expect(said.err).toContain('EADDRINUSE')
 })
 
+test.each([[['--tell']], [['--agent', `192.0.2.7=${'ab'.repeat(32)}`]], [['--tell', '--agent', '192.0.2.7']]])(
+  'refuses %j',
+  async (flags) => {
+    const { said, code } = collecting('--listen', '127.0.0.1:0', ...flags)
+    expect(await code).toBe(2)
+    expect(said.err).toContain('--agent')
+  },
+)
+
+test('with --tell it wants a weave up in the state folder', async () => {
+  const agent = `192.0.2.7=${'ab'.repeat(32)}`
+  const { said, code } = collecting('--listen', '127.0.0.1:0', '--tell', '--agent', agent, '--state', '/nonexistent/w')
+  expect(await code).not.toBe(0)
+  expect(said.err).toContain('it does not run')
+})
+
 test.each(['2055', 'host:70000', '::1:2055'])('refuses --listen %s', async (listen) => {
   const { said, code } = collecting('--listen', listen)
   expect(await code).toBe(2)
