@@ -10,6 +10,23 @@ import { logSigner, nexusSigner, trust, witnessSigner } from './router-world.ts'
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
+it('shows its metrics when those of what runs beside it cannot be had', async () => {
+  const stateDir = await mkdtemp(join(tmpdir(), 'router-'))
+  const keys = { log: logSigner, witness: witnessSigner, nexus: nexusSigner }
+  const router = await openRouter({ stateDir, trust, keys, config: { logLevel: 'silent' }, env: {} })
+  onTestFinished(async () => {
+    await router.close()
+    await rm(stateDir, { recursive: true })
+  })
+  router.addGauges(async () => {
+    throw new Error('the disk is full')
+  })
+  router.addGauges(async () => [{ name: 'weave_beside', help: 'x', value: 3 }])
+  const metrics = await (await router.app.request('/metrics')).text()
+  expect(metrics).toMatch(/^weave_l7_windows_dropped 0$/m)
+  expect(metrics).toMatch(/^weave_beside 3$/m)
+})
+
 it('finds slow heads within 10 seconds, tells of them, counts them, and serves others meanwhile', async () => {
   const stateDir = await mkdtemp(join(tmpdir(), 'router-'))
   const verdicts: HttpVerdict[] = []

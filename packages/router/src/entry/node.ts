@@ -172,6 +172,10 @@ export async function openRouter(options: StartOptions): Promise<StartedRouter> 
   const log = { published: files.log.published, tiles: files.tiles }
   const door = nexusDoor({ ...state, nexus, log, heartbeatMs: config.heartbeatMs })
   const gauges: (() => Promise<readonly Gauge[]>)[] = []
+  const noGauges = (error: unknown): readonly Gauge[] => {
+    trace.fault('gauges', error)
+    return []
+  }
   const requests = createRequestWatch(metrics, options.onRequestVerdict)
   const app = createApp({
     door,
@@ -180,7 +184,7 @@ export async function openRouter(options: StartOptions): Promise<StartedRouter> 
     gauges: async () => [
       ...(await gaugesOf(state)),
       ...requests.gauges(),
-      ...(await Promise.all(gauges.map((more) => more()))).flat(),
+      ...(await Promise.all(gauges.map((more) => more().catch(noGauges)))).flat(),
     ],
     nowMs: Date.now,
     corsOrigins: config.corsOrigins,
