@@ -28,5 +28,6 @@ it('is quick on a long answer', () => {
   const startedMs = performance.now()
   refusalFeatures(`${'i cannot '.repeat(20_000)}`)
   refusalFeatures(`${"sorry i'm not ".repeat(20_000)}`)
-  expect(performance.now() - startedMs).toBeLessThan(500)
+  // A second of a busy machine; were it quadratic, minutes.
+  expect(performance.now() - startedMs).toBeLessThan(5_000)
 })
