@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { afterAll, describe, expect, it } from 'vitest'
 import { type LoopFile, openLoopFile, sqliteFeedback, sqliteOutbox } from '../adapters/node/sqlite-loop.ts'
 import { DetectorError } from '../errors.ts'
@@ -80,6 +81,16 @@ describe('sqlite', () => {
   feedbackContract(() => {
     const { file, breakNext } = openFile()
     return { breakNext, store: sqliteFeedback(file) }
+  })
+
+  it('keeps nobody waiting for a file that another program has locked', async () => {
+    const { file, path } = openFile()
+    const other = new DatabaseSync(path)
+    other.exec('BEGIN IMMEDIATE')
+    const begunMs = performance.now()
+    await expect(sqliteOutbox(file, LIMITS).publish('a')).rejects.toMatchObject({ code: 'STORE_FAILED' })
+    expect(performance.now() - begunMs).toBeLessThan(3_000)
+    other.close()
   })
 
   it('undoes a write that failed in its middle', async () => {

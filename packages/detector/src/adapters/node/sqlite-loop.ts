@@ -35,6 +35,8 @@ CREATE TABLE IF NOT EXISTS score (subject TEXT NOT NULL, day INTEGER NOT NULL, s
   id TEXT NOT NULL, PRIMARY KEY (subject, day)) WITHOUT ROWID;
 `
 const DAY_MS = 86_400_000
+/** The thread waits, and with it the router: what another program locks is better tried again. */
+const MAX_WAIT_MS = 100
 
 /**
  * Opens or makes the file; its folder is there. WAL mode, every commit is synced.
@@ -44,7 +46,7 @@ const DAY_MS = 86_400_000
 export function openLoopFile(path: string): LoopFile {
   const db = guarded('open', () => {
     const opened = new DatabaseSync(path)
-    opened.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000;')
+    opened.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = ${MAX_WAIT_MS};`)
     opened.exec(SCHEMA)
     return opened
   })
