@@ -74,7 +74,7 @@ describe('the facts of a router', () => {
         throw new Error('broken')
       },
     }
-    tellPacket(desk as never, { kind: 'REQUEST', id, core } as never, 1, 'taken')
+    tellPacket(desk, { kind: 'REQUEST', id, core } as never, 1, 'taken')
     expect(counted).toEqual([['weave_faults_total', { stage: 'packets' }]])
   })
 })

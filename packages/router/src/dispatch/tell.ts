@@ -6,10 +6,16 @@
 import type { PacketFact } from '@mystranet/detector/anomaly'
 import { toHex } from '@mystranet/sdk/bytes'
 import type { ParsedPacket } from '@mystranet/sdk/envelope'
-import type { Desk } from './desk.ts'
+import type { Metrics } from '../metrics.ts'
 
 /** Bytes in it are views of the packet: who keeps a fact copies them, or keeps the packet with it. */
 export type OnPacket = (fact: PacketFact) => void
+
+interface TellDeps {
+  readonly onPacket?: OnPacket | undefined
+  readonly metrics: Pick<Metrics, 'count'>
+  nowMs(): number
+}
 
 /**
  * Tells of a packet whose fate is decided: `taken` once its receipt is there. Nothing waits for whoever is told, and what
@@ -19,7 +25,7 @@ export type OnPacket = (fact: PacketFact) => void
  * @param outcome As `PacketFact` has it.
  */
 export function tellPacket(
-  { onPacket, nowMs, metrics }: Pick<Desk, 'onPacket' | 'nowMs' | 'metrics'>,
+  { onPacket, nowMs, metrics }: TellDeps,
   { kind, id, core }: ParsedPacket,
   bytes: number,
   outcome: string,
