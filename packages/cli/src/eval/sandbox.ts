@@ -3,7 +3,8 @@
  * the files that it is given to read, a small `/tmp` that ends with it, and limits on memory and time.
  *
  * What holds: the kernel's namespaces, so a fault of the kernel can break it. Memory is limited by `RLIMIT_DATA`, which does not count
- * mapped files and `/tmp`; `/tmp` has a limit of its own. Nobody limits how many processes it starts but the time that it has.
+ * mapped files and `/tmp`; `/tmp` has a limit of its own. Both limits are of each process, and nobody limits how many of them it
+ * starts but the time that the engine has: many together can take more memory than the limit.
  *
  * @module
  */
@@ -17,8 +18,9 @@ export interface SandboxOptions {
   readonly command: readonly [string, ...string[]]
   /** Files and folders that it may read: path outside → path inside. */
   readonly reads: ReadonlyMap<string, string>
+  /** Of each of its processes. */
   readonly memoryBytes: number
-  /** Of all its threads together. */
+  /** Of each of its processes, all threads of it together. */
   readonly cpuSeconds: number
   /** The folder for procfs is left out, where a container forbids to mount it. */
   readonly proc?: boolean | undefined
