@@ -50,6 +50,17 @@ it('leaves out a torn last line, and writes over it', async () => {
   await next.close()
 })
 
+it('leaves a file alone that is no journal, and takes one whose first line is torn', async () => {
+  const [other, torn] = [fresh(), fresh()]
+  await appendFile(other, 'a passphrase without a line break')
+  await expect(openJournalFile(other)).rejects.toMatchObject({ message: expect.stringContaining('it is no journal') })
+  expect(await readFile(other, 'utf8')).toBe('a passphrase without a line break')
+  await appendFile(torn, '{"format":"we')
+  const journal = await openJournalFile(torn)
+  expect(await journal.read()).toEqual([])
+  await journal.close()
+})
+
 it('is for its owner only', async () => {
   const path = fresh()
   await (await openJournalFile(path)).close()

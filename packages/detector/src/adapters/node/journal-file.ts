@@ -31,7 +31,10 @@ export async function openJournalFile(path: string): Promise<JournalFile> {
       const { size } = await file.stat()
       const bytes = new Uint8Array(size)
       await file.read(bytes, 0, size, 0)
-      return bytes.subarray(0, bytes.lastIndexOf(0x0a) + 1)
+      const whole = bytes.lastIndexOf(0x0a) + 1
+      // A torn first line begins an object. Anything else is somebody's file, and would be written over.
+      if (size > 0 && whole === 0 && bytes[0] !== 0x7b) throw new Error('it is no journal')
+      return bytes.subarray(0, whole)
     } catch (cause) {
       await file.close().catch(() => {})
       throw failed('read', cause)
