@@ -215,7 +215,7 @@ export async function openRouter(options: StartOptions): Promise<StartedRouter> 
       const opened = await listen(app, config)
       server = opened.server
       linger = lingerOf(server)
-      unobserve = observeServer(server, requests)
+      unobserve = observeServer(server, requests, (error) => trace.fault('observe', error))
       fabric?.serve(door)
       trace.stage('listen', { url: opened.url })
       return opened.url

@@ -61,6 +61,27 @@ async function setup() {
 }
 
 describe('a server that is observed', () => {
+  it('serves on when whoever observes it fails, and says so', async () => {
+    const app = new Hono().get('/health', (c) => c.json({ alive: true }))
+    const server = serve({ fetch: app.fetch, hostname: '127.0.0.1', port: 0 })
+    const failing = () => {
+      throw new Error('the observer failed')
+    }
+    const faults: unknown[] = []
+    const stop = observeServer(server, { record: failing, sweep: failing }, (error) => faults.push(error))
+    await new Promise((resolve) => server.once('listening', resolve))
+    onTestFinished(() => {
+      stop()
+      server.close()
+    })
+    const { port } = server.address() as { port: number }
+    const asked = async () => (await fetch(`http://127.0.0.1:${port}/health`)).status
+    expect(await asked()).toBe(200)
+    await until(() => faults[0], 5_000)
+    expect(String(faults[0])).toContain('the observer failed')
+    expect(await asked()).toBe(200)
+  })
+
   it('tells of a request: its client, bytes, body, status, class and first of its connection', async () => {
     const { url, records } = await setup()
     await (await fetch(`${url}/health`)).text()
