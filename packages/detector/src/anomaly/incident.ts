@@ -12,15 +12,21 @@ const INCIDENTS = 16_384
 /** A broken invariant about one source is told again after so long. */
 const INVARIANT_HOLD_MS = 24 * 3_600_000
 
-/** Lets the first finding of an incident through. `end` of an incident: its kind's `holdMs` without another. */
+/** What goes on is told again once its score is so many times the one that was told: something came on top. */
+const GROWTH = 1.5
+
+/** Lets the first finding of an incident through, and one that is much worse. `end` of an incident: its kind's `holdMs` without another. */
 export function incidents(onFinding: OnFinding): OnFinding {
-  const lastMs = recentMap<number>(INCIDENTS)
+  const open = recentMap<{ readonly lastMs: number; readonly told: number }>(INCIDENTS)
   return (finding) => {
-    const { id, source, atMs } = finding
+    const { id, source, atMs, evidence } = finding
     const name = `${id} ${source}`
     const holdMs = id in INVARIANTS ? INVARIANT_HOLD_MS : PATTERNS[id as keyof typeof PATTERNS].holdMs
-    const before = lastMs.get(name)
-    lastMs.set(name, atMs)
-    if (before === undefined || atMs > before + holdMs) onFinding(finding)
+    const score = Math.abs(Number(evidence['score'] ?? 0))
+    const before = open.get(name)
+    const isNew = before === undefined || atMs > before.lastMs + holdMs
+    const isWorse = before !== undefined && score > GROWTH * before.told
+    open.set(name, { lastMs: atMs, told: isNew || isWorse ? score : before.told })
+    if (isNew || isWorse) onFinding(finding)
   }
 }

@@ -6,7 +6,7 @@
 import { toHex } from '@mystranet/sdk/bytes'
 
 /** @param bytes Up to 64: ids, hashes and keys. */
-export const keyOf = (bytes: Uint8Array): string => String.fromCharCode(...bytes)
+export const keyOf = (bytes: Uint8Array): string => Reflect.apply(String.fromCharCode, undefined, bytes)
 
 /** For people: the hex of what {@link keyOf} made. */
 export const hexOf = (key: string): string => toHex(Uint8Array.from(key, (letter) => letter.charCodeAt(0)))

@@ -90,6 +90,23 @@ describe('a watch', () => {
     expect(said).toEqual([0, 3 * holdMs + 1])
   })
 
+  it('says an incident again when it grows much', () => {
+    const said: number[] = []
+    const say = incidents(({ evidence }) => said.push(Number(evidence['score'])))
+    const finding = {
+      id: 'burst',
+      group: 'rate',
+      source: 'requests',
+      severity: 5,
+      confidence: 1,
+      message: '',
+      leaves: [],
+      atMs: 0,
+    } as const
+    for (const score of [4, 5, 6.1, 9, 9.2]) say({ ...finding, evidence: { score } })
+    expect(said).toEqual([4, 6.1, 9.2])
+  })
+
   it('says nothing of rates before it is warm, and holds invariants from the first leaf on', () => {
     const own = story()
     own.table()

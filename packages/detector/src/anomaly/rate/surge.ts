@@ -40,7 +40,7 @@ export function surge({ minCount, timesTop, score: least }: SurgeLimits): Surge 
       recent.push({ count, mean })
       if (recent.length > WINDOW) recent.shift()
       const hour = recent.reduce((sum, each) => ({ count: sum.count + each.count, mean: sum.mean + each.mean }))
-      const score = surprise(hour.count, hour.mean, spread.value)
+      const score = surprise(hour.count, hour.mean, spread.at(hour.mean))
       const wanted = Math.max(minCount, timesTop * top)
       const isOdd = isWarm && hour.count >= wanted && score >= least
       top *= FADE

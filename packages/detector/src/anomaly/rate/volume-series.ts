@@ -8,8 +8,8 @@ import { learnSpread, surprise } from './surprise.ts'
 
 /** Thresholds in standard deviations, set on the tuning seeds of the simulator (`evaluation/anomaly.ts`). */
 export const RATE_THRESHOLDS = {
-  burst: { bucket: 7, hour: 6.5 },
-  silence: { bucket: -7, hour: -5.5, long: -5.5 },
+  burst: { bucket: 8, hour: 4 },
+  silence: { bucket: -7, hour: -3.5, long: -3.5 },
   /** Sum of daily deviations beyond what wobbles, see {@link DRIFT_SLACK}. */
   drift: 6.5,
 } as const
@@ -43,7 +43,7 @@ export function rateSeries(calendar: Calendar): RateSeries {
     const sums = { bucket: { count, mean }, hour: sumOf(recent, HOUR), long: sumOf(recent, LONG) }
     const { burst, silence } = RATE_THRESHOLDS
     const names = ['bucket', 'hour', 'long'] as const
-    const scores = names.map((name) => surprise(sums[name].count, sums[name].mean, spreads[name].value))
+    const scores = names.map((name) => surprise(sums[name].count, sums[name].mean, spreads[name].at(sums[name].mean)))
     const [bucket, hour, long] = scores as [number, number, number]
     const isBurst = bucket >= burst.bucket || hour >= burst.hour
     const isSilence = bucket <= silence.bucket || hour <= silence.hour || long <= silence.long

@@ -10,7 +10,7 @@ import { BEACON_TIMES, findPeriod } from './beacon.ts'
 export const SENDER = {
   burst: { minBucket: 40, minHour: 80, timesTop: 3 },
   fanOut: { minTargets: 8, timesTop: 2 },
-  oddHours: { minDays: 10, minRequests: 60, minHours: 60, maxShare: 0.02, minCount: 5 },
+  oddHours: { minDays: 10, minRequests: 60, minHours: 30, minCount: 5, maxShare: 0.03, sharePerRequest: 0.002 },
   constantSize: { window: 128, minSame: 20, minSlots: 12, maxShare: 0.05 },
 } as const
 
@@ -44,6 +44,14 @@ const FADE_PER_DAY = 0.5 ** (1 / 30)
 /** Requests between two looks for a rhythm. */
 const LOOK_EVERY = 20
 const MAX_PERIODS = 8
+/** Hours around one that speak for it. */
+const NEAR_HOURS = 2
+/** Those two hours away speak less: an evening thins out. */
+const FAR_WEIGHT = 0.3
+/** Of an hour that was odd so much is learned. */
+const ODD_WEIGHT = 0.25
+/** A run of requests is learned from after so many hours at the latest. */
+const MAX_RUN_HOURS = 6
 /** A sender is known after so long and so many requests. */
 const KNOWN_MS = 3 * DAY_MS
 const KNOWN_REQUESTS = 50
@@ -128,45 +136,62 @@ function usualRates(population: Population) {
 /** When. An hour counts by the days on which it was used, not by requests: one long night is one night. */
 function usualHours(cellOf: (timeMs: number) => number) {
   const days = new Float64Array(48)
+  /** Cells of the run that is on: it is not its own measure. */
+  const pending: number[] = []
   let [activeDays, requests] = [0, 0]
-  let [day, hour, inHour] = [0, -1, 0]
-  let [isOdd, lastMs] = [false, 0]
+  let [day, hour, inRun] = [0, -1, 0]
+  let [shareNow, wasTold, lastMs] = [1, false, 0]
   const share = (cell: number) => {
+    const all = days.reduce((sum, each) => sum + each, 0)
+    if (all < SENDER.oddHours.minHours) return 1
     const base = cell < 24 ? 0 : 24
     let near = 0
-    let all = 0
-    for (let i = 0; i < 48; i++) all += days[i] as number
-    // Two hours around, on days of both kinds: days off are too few to tell alone.
-    for (let apart = -2; apart <= 2; apart++) {
+    // The hours around, on days of both kinds: days off are too few to tell alone.
+    for (let apart = -NEAR_HOURS; apart <= NEAR_HOURS; apart++) {
       const at = (((cell - base + apart) % 24) + 24) % 24
-      near += (days[base + at] as number) + (days[24 - base + at] as number)
+      const weight = Math.abs(apart) < 2 ? 1 : FAR_WEIGHT
+      near += weight * ((days[base + at] as number) + (days[24 - base + at] as number))
     }
-    return all < SENDER.oddHours.minHours ? 1 : near / all
+    return near / all
+  }
+  /** What was odd is learned in part: one night does not make the next one usual, a change that stays does. */
+  const learn = () => {
+    for (const cell of pending) days[cell] = (days[cell] as number) + (wasTold ? ODD_WEIGHT : 1)
+    pending.length = 0
+  }
+  const turn = (timeMs: number) => {
+    const today = Math.floor(timeMs / DAY_MS)
+    if (today === day) return
+    day = today
+    activeDays++
+    for (let i = 0; i < 48; i++) days[i] = (days[i] as number) * FADE_PER_DAY
   }
   return ({ timeMs }: SenderRequest, tell: OnPattern) => {
-    const today = Math.floor(timeMs / DAY_MS)
-    if (today !== day) {
-      day = today
-      activeDays++
-      const fade = FADE_PER_DAY
-      for (let i = 0; i < 48; i++) days[i] = (days[i] as number) * fade
+    turn(timeMs)
+    // What goes on from a usual hour is a long evening.
+    const goesOn = timeMs < lastMs + HOUR_MS / 2
+    if (!goesOn || pending.length >= MAX_RUN_HOURS) learn()
+    if (!goesOn) {
+      inRun = 0
+      wasTold = false
     }
     const thisHour = Math.floor(timeMs / HOUR_MS)
     const cell = cellOf(timeMs)
+    const { minDays, minRequests, minCount, maxShare, sharePerRequest } = SENDER.oddHours
+    if (thisHour !== hour || !goesOn) {
+      const isKnown = activeDays > minDays && requests >= minRequests
+      shareNow = isKnown && (!goesOn || shareNow <= maxShare) ? share(cell) : 1
+    }
     if (thisHour !== hour) {
       hour = thisHour
-      inHour = 0
-      const { minDays, minRequests, maxShare } = SENDER.oddHours
-      // What goes on from a usual hour is a long evening.
-      const goesOn = !isOdd && timeMs < lastMs + HOUR_MS / 2
-      isOdd = activeDays > minDays && requests >= minRequests && !goesOn && share(cell) <= maxShare
-      days[cell] = (days[cell] as number) + 1
+      pending.push(cell)
     }
     lastMs = timeMs
     requests++
-    inHour++
-    if (isOdd && inHour === SENDER.oddHours.minCount)
-      tell('odd-hours', { hour: cell % 24, requests: inHour, daysKnown: activeDays })
+    inRun++
+    if (wasTold || inRun < minCount || shareNow > Math.min(maxShare, sharePerRequest * inRun)) return
+    wasTold = true
+    tell('odd-hours', { hour: cell % 24, requests: inRun, daysKnown: activeDays })
   }
 }
 
