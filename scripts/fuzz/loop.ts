@@ -39,8 +39,8 @@ export interface LoopOptions {
 }
 
 const MAX_CRASHES = 5
-/** An input of at most 1 MiB may not take more than this. */
-const MAX_ALLOCATION = 64 * 1024 * 1024
+/** An input of at most 1 MiB may not take more than this: JSON of that size is a tree of objects some 70 times as large. */
+const MAX_ALLOCATION = 96 * 1024 * 1024
 const MEASURED = 48
 const RSS_EVERY = 512
 
