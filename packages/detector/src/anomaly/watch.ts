@@ -33,7 +33,7 @@ export { PATTERNS, type PatternId } from './patterns.ts'
 export interface WatchOptions extends AuditLimits, Calendar {
   /** Days of records before rates and patterns are judged; invariants are from the first record on. Default 14. */
   readonly warmUpDays?: number
-  /** Senders whose habits are kept, some 4 KiB each; who was away longest is forgotten. Default 4,096. */
+  /** Senders whose habits are kept; who was away longest is forgotten. Default 4,096. */
   readonly maxProfiles?: number
 }
 
@@ -52,7 +52,7 @@ const SURGES = {
  * Watches records as they come. Times are those of the records; `tick` lets time pass where nothing comes, and silence is
  * not heard without it.
  *
- * Cost: some 15 µs a leaf, its invariants included (`bench/anomaly.ts`); memory is bounded by the options.
+ * Cost: some 16 µs a leaf, its invariants and its share of packets and flows included (`bench/anomaly.ts`); memory is bounded by the options.
  *
  * @param onFinding Gets one finding an incident. What it throws goes to whoever gave the record.
  * @throws RangeError when a limit is not at least 1.
