@@ -1,5 +1,5 @@
 /**
- * What is lost, run twice or cut when `weave up`, its agent and the broker are killed -9 under load: a short `pnpm faults`,
+ * What is lost, run twice or cut when `weave up`, its agent, the broker and a client are killed -9 under load: a short `pnpm faults`,
  * which makes 200 kills of each part.
  *
  * @module
@@ -15,7 +15,7 @@ const KILLS = 24
 const SEED = 1
 
 export async function faults({ pairs = KILLS, progress }: Options): Promise<Findings> {
-  const all = await runFaults({ parts: ['up', 'agent', 'broker'], kills: pairs, seed: SEED, progress })
+  const all = await runFaults({ parts: ['up', 'agent', 'broker', 'client'], kills: pairs, seed: SEED, progress })
   const { lost, doubled, truncated, sent, answered, reported } = sum(all.map(({ tally }) => tally.total))
   const kills = all.flatMap((each) => Object.values(each.kills)).reduce((a, b) => a + b, 0)
   const { isSound, text } = drawFaults(all)
