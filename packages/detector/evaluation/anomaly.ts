@@ -230,13 +230,12 @@ async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       worlds: { type: 'string', default: '14' },
-      drift: { type: 'string', default: '26' },
-      small: { type: 'string', default: '3' },
-      control: { type: 'string', default: '5' },
+      drift: { type: 'string', default: '24' },
+      small: { type: 'string', default: '2' },
+      control: { type: 'string', default: '4' },
       prefix: { type: 'string', default: 'fresh' },
       workers: { type: 'string', default: String(Math.max(1, cpus().length)) },
       out: { type: 'string' },
-      verbose: { type: 'boolean', default: false },
     },
   })
   const named = (count: string, name: string, size: Size | undefined, isDriftOnly = false) =>
