@@ -144,7 +144,8 @@ test('deno-agent answers for a router over a broker, with the permissions that i
     await until('the house is ready', async () => child.exitCode !== null || (await isReady()), 30_000)
     const { code, stdout, stderr } = await house.weave('ask', 'misty.weave', 'Why?')
     child.kill('SIGTERM')
-    expect(await ran).toMatchObject({ code: 0, stdout: 'ready\n' })
+    const end = await ran
+    expect(end, end.stderr).toMatchObject({ code: 0, stdout: 'ready\n' })
     expect(stdout).toBe('Because of scattering.\n')
     expect(stderr).toContain('VERIFIED under "local"')
     expect(code).toBe(0)

@@ -11,6 +11,9 @@ import { createInterface } from 'node:readline'
 import { llamaEngine } from '@mystranet/agent/llama'
 import type { EngineOrder, EngineWord } from './wire.ts'
 
+// The program begins when it is run; whoever imports it gets what its two ends say.
+export type { EngineOrder, EngineWord } from './wire.ts'
+
 const WORDS_FD = 3
 const CODE_UNKNOWN = 'ENGINE_FAILED'
 
@@ -66,10 +69,12 @@ async function main(modelPath: string, contextTokens: number): Promise<void> {
   }
 }
 
-// Whoever started it is gone, whatever it does.
-process.stdin.once('end', () => process.exit(0))
-const [modelPath = '', contextTokens = ''] = process.argv.slice(2)
-main(modelPath, Number(contextTokens)).catch((error: unknown) => {
-  sayError(error)
-  process.exit(1)
-})
+if (import.meta.main) {
+  // Whoever started it is gone, whatever it does.
+  process.stdin.once('end', () => process.exit(0))
+  const [modelPath = '', contextTokens = ''] = process.argv.slice(2)
+  main(modelPath, Number(contextTokens)).catch((error: unknown) => {
+    sayError(error)
+    process.exit(1)
+  })
+}
